@@ -1,0 +1,1 @@
+"""Opens the door: cameras, locks, the loop from a frame to a decision, and the kiosk daemon."""

@@ -1,0 +1,1 @@
+"""Admits people: the enrolment use-cases, the register's commands and the offline re-training script."""

@@ -1,0 +1,124 @@
+"""The command `doorward`: global options, the commands of every room, and one shape for every error."""
+
+import importlib.util
+import json
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console as RichConsole
+from typer.exceptions import TyperException
+
+from models.console import Console
+from models.errors import ConfigError, DoorwardError
+
+COMMAND_GROUP = "doorward.commands"
+OUR_PACKAGES = ("models", "enrollment", "access")
+GLOBAL_OPTIONS = {"--json": 0, "--home": 1, "--config": 1}
+"""Options that may stand anywhere in the command line, with how many values each takes."""
+
+
+def build_app() -> typer.Typer:
+    """The shell with the commands of `models`, `access` and `enrollment`, found by their entry points."""
+    app = typer.Typer(
+        name="doorward",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="Opens a door for those who are enrolled and allowed now, and for nobody else.",
+    )
+
+    @app.callback()
+    def options(
+        ctx: typer.Context,
+        home: Annotated[
+            Path | None, typer.Option(envvar="DOORWARD_HOME", help="Where all state lives.")
+        ] = None,
+        config: Annotated[
+            Path | None,
+            typer.Option(envvar="DOORWARD_CONFIG", help="Settings file, if not HOME/doorward.toml."),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    ) -> None:
+        ctx.obj = Console(home=home, config=config, json=as_json)
+
+    for point in sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name):
+        room: typer.Typer = point.load()
+        app.registered_commands += room.registered_commands
+        app.registered_groups += room.registered_groups
+    return app
+
+
+def hoist(arguments: list[str]) -> list[str]:
+    """Move the global options to the front, so that `doorward people --json` means what it says."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name = word.partition("=")[0]
+        if word == "--":
+            rest += [word, *words]
+        elif name not in GLOBAL_OPTIONS:
+            rest.append(word)
+        else:
+            front.append(word)
+            if "=" not in word:
+                front += [value for _, value in zip(range(GLOBAL_OPTIONS[name]), words, strict=False)]
+    return front + rest
+
+
+def check_packages() -> None:
+    """Make sure that `models`, `enrollment` and `access` are ours and not another distribution's.
+
+    Raises:
+        ConfigError: one of the three does not lie beside the others (docs/adr/0001).
+    """
+    ours = Path(__file__).resolve().parent.parent
+    for package in OUR_PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != ours:
+            found = spec.origin if spec else "nothing"
+            raise ConfigError(
+                f"the package `{package}` is not Doorward's ({found}): "
+                "install doorward in an environment of its own"
+            )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit status 0, 1 for a typed failure, 2 for wrong usage, 130 when interrupted."""
+    given = hoist(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        check_packages()
+        # Outside standalone mode Typer raises instead of drawing usage errors for people.
+        sys.exit(build_app()(given, prog_name="doorward", standalone_mode=not as_json) or 0)
+    except DoorwardError as error:
+        report(type(error).__name__, str(error), as_json=as_json)
+        sys.exit(1)
+    except TyperException as error:
+        report("UsageError", error.format_message(), as_json=True)
+        sys.exit(2)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has gone (`doorward events | head`): leave without a second error at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def report(name: str, message: str, *, as_json: bool) -> None:
+    """Write a failure to stderr: one JSON object, or one line for people."""
+    if as_json:
+        typer.echo(json.dumps({"error": name, "message": message}), err=True)
+    else:
+        console = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        console.print(f"[bold red]{name}[/]:", end=" ")
+        console.print(message, markup=False)
+
+
+if __name__ == "__main__":
+    main()

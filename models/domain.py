@@ -1,0 +1,297 @@
+"""The words of Doorward as types: frozen, slotted, standard library and numpy only.
+
+Geometry is in pixels with the origin at the top left; a box is left, top, right, bottom, always in this order.
+Scores are cosine similarities in [-1, 1]: higher is more alike, and a score *at or above* the threshold passes.
+Times are `datetime` with a zone where they are shown to people, and monotonic seconds where they are compared.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import EmbeddingError, ModelMismatchError
+
+PersonId = NewType("PersonId", str)
+"""A person's identity: 32 hexadecimal digits, never a name and never a position."""
+
+ImageArray = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a camera.
+
+    Attributes:
+        image: uint8 (H, W, 3), BGR, 0 to 255, as OpenCV delivers it.
+        captured_at_s: when it was taken, in seconds of the clock the camera was opened with.
+        index: running number since the camera was opened, from 0.
+    """
+
+    image: ImageArray
+    captured_at_s: float
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Pixels from left to right; negative for a box turned inside out."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Pixels from top to bottom."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Square pixels; 0 for an empty or inverted box."""
+        return max(0.0, self.width) * max(0.0, self.height)
+
+    def iou(self, other: "Box") -> float:
+        """Intersection over union with `other`, in [0, 1]; 0 when both are empty."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        down = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(0.0, across) * max(0.0, down)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """A detected face.
+
+    Attributes:
+        box: where it is.
+        landmarks: float32 (5, 2), x and y in pixels: the person's right eye, left eye, nose tip, right and left
+            mouth corner. The person's right eye is the one further left in an unmirrored picture.
+        score: the detector's confidence in [0, 1].
+    """
+
+    box: Box
+    landmarks: FloatArray
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceCrop:
+    """An aligned face, ready to embed: uint8 (112, 112, 3), RGB, 0 to 255."""
+
+    image: ImageArray
+
+
+class QualityReason(StrEnum):
+    """Why a picture of a face is not good enough. `ADVICE` has the words for the person."""
+
+    TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    TURNED_AWAY = "turned_away"
+    TILTED = "tilted"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    LOW_CONTRAST = "low_contrast"
+    CUT_OFF = "cut_off"
+    OCCLUDED = "occluded"
+
+
+ADVICE: dict[QualityReason, str] = {
+    QualityReason.TOO_SMALL: "Come closer to the camera.",
+    QualityReason.BLURRED: "Hold still for a moment.",
+    QualityReason.TURNED_AWAY: "Look straight at the camera.",
+    QualityReason.TILTED: "Hold your head upright.",
+    QualityReason.TOO_DARK: "There is too little light on your face.",
+    QualityReason.TOO_BRIGHT: "There is too much light on your face.",
+    QualityReason.LOW_CONTRAST: "The picture is too flat: wipe the lens or change the light.",
+    QualityReason.CUT_OFF: "Your face is not fully in the picture: step to the middle.",
+    QualityReason.OCCLUDED: "Something covers your face: take it off, please.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What was measured of one face, and which checks it failed.
+
+    Attributes:
+        face_px: distance between the eyes' midpoint and the mouth's midpoint times 2.9, about the face's height.
+        sharpness: variance of the Laplacian on the aligned grey crop (grey levels squared).
+        yaw_deg, pitch_deg, roll_deg: head pose estimated from the landmarks; 0 is straight ahead.
+        brightness: mean luma of the aligned crop, 0 to 255.
+        contrast: standard deviation of the luma of the aligned crop.
+        reasons: failed checks, worst first; empty means good enough.
+    """
+
+    face_px: float
+    sharpness: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    brightness: float
+    contrast: float
+    reasons: tuple[QualityReason, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True when no check failed."""
+        return not self.reasons
+
+
+UNIT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """What a network says of a face: a unit vector, worth nothing without the network's name.
+
+    Attributes:
+        vector: float32 (D,), finite, of length 1 within 1e-3; made read-only.
+        model_id: the network and its preprocessing, as the release names it.
+
+    Raises:
+        EmbeddingError: not finite, not unit length, or not one-dimensional float32.
+    """
+
+    vector: FloatArray
+    model_id: str
+
+    def __post_init__(self) -> None:
+        if self.vector.ndim != 1 or self.vector.dtype != np.float32:
+            raise EmbeddingError(f"an embedding is float32 (D,), not {self.vector.dtype} {self.vector.shape}")
+        length = float(np.linalg.norm(self.vector))
+        if not math.isfinite(length) or abs(length - 1.0) > UNIT_TOLERANCE:
+            raise EmbeddingError(
+                f"an embedding has length 1; this one has {length}: the face cannot be judged"
+            )
+        self.vector.flags.writeable = False
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return int(self.vector.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """A reference stored of a person; several per person are usual."""
+
+    template_id: str
+    person_id: PersonId
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person the search returned, with the best score of that person's templates."""
+
+    person_id: PersonId
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The two people most like a probe.
+
+    Attributes:
+        best: who is most alike, None when the gallery is empty.
+        runner_up: the next *person*; None when fewer than two are enrolled.
+        model_id: the network whose scores these are.
+    """
+
+    best: Candidate | None
+    runner_up: Candidate | None
+    model_id: str
+
+    @property
+    def margin(self) -> float:
+        """Best score minus the runner-up's; infinite without a runner-up, 0 without a best."""
+        if self.best is None:
+            return 0.0
+        return math.inf if self.runner_up is None else self.best.score - self.runner_up.score
+
+
+COSINE = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The score at or above which a candidate is accepted. It carries its metric and its network.
+
+    Raises:
+        ValueError: the value is not finite.
+    """
+
+    value: float
+    metric: str
+    model_id: str
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"a threshold is a finite number, not {self.value}")
+
+    def accepts(self, score: float, model_id: str, metric: str = COSINE) -> bool:
+        """True when `score` is finite and at or above the threshold.
+
+        Raises:
+            ModelMismatchError: the score was made by another network or is in another metric.
+        """
+        if model_id != self.model_id or metric != self.metric:
+            raise ModelMismatchError(
+                f"a threshold for {self.model_id}/{self.metric} cannot judge a score of {model_id}/{metric}"
+            )
+        return math.isfinite(score) and score >= self.value
+
+
+class DenyReason(StrEnum):
+    """Why the door stays shut. `docs/decisions.md` explains each to an operator."""
+
+    NOT_RECOGNISED = "not_recognised"
+    AMBIGUOUS = "ambiguous"
+    POOR_QUALITY = "poor_quality"
+    NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
+    NOBODY_ENROLLED = "nobody_enrolled"
+    NOT_ALLOWED_NOW = "not_allowed_now"
+    STALE_FRAME = "stale_frame"
+    CAMERA_FAULT = "camera_fault"
+    MODEL_FAULT = "model_fault"
+    REGISTER_FAULT = "register_fault"
+    LOCK_FAULT = "lock_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The door may open for this person."""
+
+    person_id: PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The door stays shut, and why."""
+
+    reason: DenyReason
+    advice: tuple[QualityReason, ...] = field(default=())
+
+
+Decision = Grant | Deny
+
+
+class LockState(StrEnum):
+    """What a lock says of itself. Unknown is never taken for locked or released."""
+
+    LOCKED = "locked"
+    RELEASED = "released"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    JAMMED = "jammed"

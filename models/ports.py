@@ -1,0 +1,92 @@
+"""The seams of Doorward: a port stands here only where at least two adapters exist, a simulated one included.
+
+`tests/contracts/` runs one suite per port against every adapter.
+"""
+
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from models.domain import Embedding, FaceCrop, Frame, LockState
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Where time comes from. Nothing else reads a clock."""
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go back, from an arbitrary start."""
+        ...
+
+    def now(self) -> datetime:
+        """The time of day, with the zone UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; a simulated clock moves itself instead."""
+        ...
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """Delivers the newest picture. Use as a context manager: entering opens, leaving closes."""
+
+    def __enter__(self) -> "Camera":
+        """Open the camera. Raises CameraAbsentError."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the camera; may be called twice."""
+        ...
+
+    def read(self) -> Frame | None:
+        """The newest frame not yet read, or None when the source has ended (a clip, a folder).
+
+        Raises:
+            CameraLostError: no picture came within the time limit.
+            CameraFrozenError: the same picture came again and again.
+        """
+        ...
+
+
+@runtime_checkable
+class Lock(Protocol):
+    """An electric lock. Released means that the door can be pulled open."""
+
+    def release(self, unlock_s: float) -> None:
+        """Release for `unlock_s` seconds, then lock by itself. Raises LockError."""
+        ...
+
+    def lock(self) -> None:
+        """Lock now. Raises LockError."""
+        ...
+
+    def state(self) -> LockState:
+        """What the lock says of itself; UNKNOWN when it does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Lock and let go of the hardware; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A released network, ready to embed aligned crops."""
+
+    @property
+    def model_id(self) -> str:
+        """The network and its preprocessing; every embedding carries it."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """D of its embeddings."""
+        ...
+
+    def embed(self, crops: list[FaceCrop]) -> list[Embedding]:
+        """Embed crops, in order; an empty list gives an empty list.
+
+        Raises:
+            EmbeddingError: the network returned something that is not finite.
+        """
+        ...
