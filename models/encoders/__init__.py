@@ -1,0 +1,1 @@
+"""A released network, ready to embed crops fast."""

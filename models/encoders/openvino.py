@@ -1,0 +1,87 @@
+"""The encoder that doors use: OpenVINO on the CPU, float32."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from models.domain import Embedding, FaceCrop, FloatArray
+from models.errors import EmbeddingError, ModelError
+
+CROP_SHAPE = (112, 112, 3)
+SHORTEST_LENGTH = 1e-6
+
+
+class OpenVinoEncoder:
+    """Embeds aligned crops with a network that takes "crop" and gives "embedding" (`models.release.folding`).
+
+    Args:
+        model_path: the ONNX file.
+        model_id: what every embedding carries.
+        threads: of the CPU; 1 leaves the other cores to the camera and the detector.
+
+    Raises:
+        ModelError: the file is absent or is not such a network.
+    """
+
+    def __init__(self, model_path: Path, model_id: str, threads: int = 1) -> None:
+        self._model_id = model_id
+        properties = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            # Pinned threads would all sit on the first cores, and several encoders would fight for them.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            core = openvino.Core()
+            model = core.read_model(str(model_path))
+            model.reshape([1, 3, 112, 112])
+            self._request = core.compile_model(model, "CPU", properties).create_infer_request()
+            self._dimension = int(model.output("embedding").shape[1])
+        except RuntimeError as error:
+            raise ModelError(
+                f"{model_path} is not a network that can be run: fetch the weights or choose another release"
+            ) from error
+        self._input: FloatArray = np.empty((1, 3, 112, 112), np.float32)
+
+    @property
+    def model_id(self) -> str:
+        """The network and its preprocessing."""
+        return self._model_id
+
+    @property
+    def dimension(self) -> int:
+        """D of the embeddings."""
+        return self._dimension
+
+    def embed(self, crops: list[FaceCrop]) -> list[Embedding]:
+        """Embed crops one after another, in order: unit vectors, float32 (D,).
+
+        One at a time is as fast as a batch on one thread, and cannot depend on what else is in the batch.
+
+        Raises:
+            EmbeddingError: a crop is not uint8 (112, 112, 3), or the network's answer has no direction.
+        """
+        return [self._embed_one(crop) for crop in crops]
+
+    def _embed_one(self, crop: FaceCrop) -> Embedding:
+        if crop.image.shape != CROP_SHAPE or crop.image.dtype != np.uint8:
+            raise EmbeddingError(f"a crop is uint8 {CROP_SHAPE}, not {crop.image.dtype} {crop.image.shape}")
+        np.copyto(self._input[0], crop.image.transpose(2, 0, 1))
+        answer = self._request.infer({0: self._input}, share_inputs=True)[0][0]
+        return unit_embedding(answer, self._model_id)
+
+
+def unit_embedding(answer: FloatArray, model_id: str) -> Embedding:
+    """Scale a network's answer, float32 (D,), to length 1.
+
+    Raises:
+        EmbeddingError: it is not finite, or too short to have a direction.
+    """
+    length = float(np.linalg.norm(answer))
+    if not np.isfinite(length) or length < SHORTEST_LENGTH:
+        raise EmbeddingError(
+            f"the network answered with a vector of length {length}: the face cannot be judged"
+        )
+    return Embedding(np.asarray(answer / length, np.float32), model_id)

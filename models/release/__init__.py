@@ -1,0 +1,1 @@
+"""Pretrained weights by pinned hash, and releases: network, preprocessing and thresholds as one unit."""

