@@ -1,0 +1,81 @@
+"""All that one picture says about the faces in it: detector, quality, alignment and encoder in one call."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.domain import Embedding, Face, FaceCrop, ImageArray, Quality
+from models.errors import NoFaceError, SeveralFacesError
+from models.ports import Encoder
+from models.vision.alignment import align
+from models.vision.quality import QualityLimits, assess
+
+# A second face smaller than this share of the first one's area is a passer-by in the background.
+BACKGROUND_AREA = 0.25
+
+
+class Detector(Protocol):
+    """Whatever finds faces: `YuNetDetector`, or a test's stand-in."""
+
+    def detect(self, image: ImageArray) -> list[Face]:
+        """Faces of a uint8 (H, W, 3) BGR picture, largest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceAnalysis:
+    """One face of a picture: where it is, its crop, how good it is, and what the network says of it."""
+
+    face: Face
+    crop: FaceCrop
+    quality: Quality
+    embedding: Embedding
+
+
+class FaceAnalyser:
+    """Takes still pictures apart; the door's loop does the same steps frame by frame.
+
+    Args:
+        detector: finds the faces.
+        encoder: embeds their crops.
+        limits: what counts as good enough; `assess` reports, it does not refuse.
+    """
+
+    def __init__(self, detector: Detector, encoder: Encoder, limits: QualityLimits) -> None:
+        self._detector = detector
+        self._encoder = encoder
+        self._limits = limits
+
+    def analyse(self, image: ImageArray) -> list[FaceAnalysis]:
+        """Every face of a picture, largest first; an empty list when there is none.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+
+        Raises:
+            ImageError: not a picture of that form.
+            EmbeddingError: the network returned something that is not finite.
+        """
+        return self._embed(image, self._detector.detect(image))
+
+    def only_face(self, image: ImageArray) -> FaceAnalysis:
+        """The one face of an enrolment picture; much smaller ones behind it do not count.
+
+        Raises:
+            NoFaceError: nobody is in the picture.
+            SeveralFacesError: more than one person could be meant.
+            ImageError, EmbeddingError: as in `analyse`.
+        """
+        faces = self._detector.detect(image)
+        if not faces:
+            raise NoFaceError("no face was found: take a picture from the front, in good light")
+        rivals = [face for face in faces[1:] if face.box.area >= BACKGROUND_AREA * faces[0].box.area]
+        if rivals:
+            raise SeveralFacesError(f"{1 + len(rivals)} faces were found: take a picture of one person alone")
+        return self._embed(image, faces[:1])[0]
+
+    def _embed(self, image: ImageArray, faces: list[Face]) -> list[FaceAnalysis]:
+        crops = [align(image, face.landmarks) for face in faces]
+        qualities = [assess(image, face, crop, self._limits) for face, crop in zip(faces, crops, strict=True)]
+        embeddings = self._encoder.embed(crops)
+        parts = zip(faces, crops, qualities, embeddings, strict=True)
+        return [FaceAnalysis(*part) for part in parts]

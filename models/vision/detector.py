@@ -1,0 +1,83 @@
+"""Where the faces are: YuNet through OpenCV."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.domain import Box, Face, FloatArray, ImageArray
+from models.errors import ImageError, ModelError
+
+# Two boxes that overlap by more than this are one face (the value of the network's authors).
+NMS_IOU = 0.3
+MAX_CANDIDATES = 1000
+
+
+class YuNetDetector:
+    """Finds faces with YuNet (Wu, Peng and Yu, 2023, "YuNet: a tiny millisecond-level face detector").
+
+    One detector serves one thread: OpenCV keeps the input's size inside the network.
+
+    Args:
+        model_path: the ONNX file, as the OpenCV Zoo publishes it.
+        score_threshold: faces below this confidence, in [0, 1], are not reported.
+        max_side: larger pictures are shrunk to this many pixels on their longer side before the search.
+
+    Raises:
+        ModelError: the file is absent or is not this network.
+    """
+
+    def __init__(self, model_path: Path, score_threshold: float = 0.7, max_side: int = 640) -> None:
+        if not model_path.is_file():
+            raise ModelError(f"no face detector at {model_path}: run `doorward weights fetch`")
+        self._max_side = max_side
+        self._size = (0, 0)
+        log_level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(
+            cv2.utils.logging.LOG_LEVEL_ERROR
+        )  # errors only: OpenCV warns about targets that this machine does not have
+        try:
+            self._network = cv2.FaceDetectorYN.create(
+                str(model_path), "", (320, 320), score_threshold, NMS_IOU, MAX_CANDIDATES
+            )
+            self.detect(np.zeros((64, 64, 3), np.uint8))
+        except cv2.error as error:
+            raise ModelError(f"{model_path} is not a YuNet network: run `doorward weights fetch`") from error
+        finally:
+            cv2.utils.logging.setLogLevel(log_level)
+
+    def detect(self, image: ImageArray) -> list[Face]:
+        """Find the faces of a picture.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+
+        Returns:
+            faces, largest box first, in the pixels of `image`; boxes may reach beyond its edges.
+
+        Raises:
+            ImageError: not a picture of that form.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ImageError(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        height, width = image.shape[:2]
+        shrink = min(1.0, self._max_side / max(height, width))
+        small_size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        small = image if shrink == 1.0 else cv2.resize(image, small_size, interpolation=cv2.INTER_AREA)
+        if self._size != small_size:
+            self._network.setInputSize(small_size)
+            self._size = small_size
+        _, rows = self._network.detect(np.ascontiguousarray(small))
+        if rows is None:
+            return []
+        back = np.array([width / small_size[0], height / small_size[1]], np.float32)
+        faces = [_face_of(row, back) for row in np.asarray(rows, np.float32) if np.isfinite(row).all()]
+        return sorted(faces, key=lambda face: face.box.area, reverse=True)
+
+
+def _face_of(row: FloatArray, back: FloatArray) -> Face:
+    """One row of YuNet: left, top, width, height, five points, score; `back` undoes the shrinking."""
+    left, top = (row[0:2] * back).tolist()
+    right, bottom = ((row[0:2] + row[2:4]) * back).tolist()
+    landmarks = row[4:14].reshape(5, 2) * back
+    return Face(Box(left, top, right, bottom), landmarks, min(1.0, float(row[14])))

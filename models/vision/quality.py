@@ -1,0 +1,140 @@
+"""Is this picture of a face good enough, and if not, what can the person do about it?
+
+Each check is a number, a limit and a reason; `models.domain.ADVICE` has the words for the person.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.domain import Face, FaceCrop, FloatArray, ImageArray, Quality, QualityReason
+
+# The face is about this many times as high as the eyes' midpoint is above the mouth's.
+FACE_OVER_EYE_MOUTH = 2.9
+
+# A frontal face in three dimensions, in pixels of the aligned crop: x right, y down, z towards the camera.
+# x and y are YuNet's landmarks, averaged over 600 photos of Labeled Faces in the Wild and made symmetric; the
+# depths are those of an average adult head with 62 mm between the eyes: nose tip 30 mm, mouth corners 5 mm.
+FACE_3D: FloatArray = np.array(
+    [[37.5, 52.6, 0.0], [74.5, 52.6, 0.0], [56.0, 73.6, 18.0], [40.2, 90.4, 3.0], [71.8, 90.4, 3.0]],
+    np.float32,
+)
+FACE_3D.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """What counts as good enough. `ENROLMENT` is stricter than `DOOR`: a template is kept for years.
+
+    Attributes:
+        min_face_px: height of the face in the picture.
+        min_sharpness: variance of the Laplacian of the aligned grey crop.
+        max_yaw_deg, max_pitch_deg, max_roll_deg: how far the head may be turned, nodded and tilted.
+        min_brightness, max_brightness: mean luma of the aligned crop, 0 to 255.
+        min_contrast: standard deviation of the luma of the aligned crop.
+        min_inside: share of the face that must lie inside the picture, in [0, 1].
+        min_structure: how much structure the eyes and the mouth must have; see `covered_structure`.
+    """
+
+    min_face_px: float = 48.0
+    min_sharpness: float = 15.0
+    max_yaw_deg: float = 50.0
+    max_pitch_deg: float = 40.0
+    max_roll_deg: float = 35.0
+    min_brightness: float = 35.0
+    max_brightness: float = 225.0
+    min_contrast: float = 14.0
+    min_inside: float = 0.85
+    min_structure: float = 0.15
+
+
+DOOR = QualityLimits()
+ENROLMENT = QualityLimits(
+    min_face_px=64.0,
+    min_sharpness=20.0,
+    max_yaw_deg=40.0,
+    max_pitch_deg=35.0,
+    max_roll_deg=30.0,
+    min_brightness=40.0,
+    max_brightness=220.0,
+    min_contrast=18.0,
+    min_inside=0.9,
+    min_structure=0.2,
+)
+
+
+def assess(image: ImageArray, face: Face, crop: FaceCrop, limits: QualityLimits = DOOR) -> Quality:
+    """Measure one face and name the checks that it fails, in the order in which a person should mend them.
+
+    Args:
+        image: uint8 (H, W, 3), BGR: the picture the face was found in.
+        face: as the detector reported it, in pixels of `image`.
+        crop: the same face, aligned.
+        limits: what counts as good enough.
+    """
+    luma = cv2.cvtColor(crop.image, cv2.COLOR_RGB2GRAY)
+    face_px = FACE_OVER_EYE_MOUTH * float(
+        np.linalg.norm(face.landmarks[3:].mean(0) - face.landmarks[:2].mean(0))
+    )
+    yaw_deg, pitch_deg, roll_deg = head_pose(face.landmarks)
+    sharpness = float(cv2.Laplacian(luma, cv2.CV_32F).var())
+    brightness, contrast = float(luma.mean()), float(luma.std())
+    checks = (
+        (QualityReason.TOO_SMALL, face_px < limits.min_face_px),
+        (QualityReason.CUT_OFF, share_inside(face, image.shape[1], image.shape[0]) < limits.min_inside),
+        (QualityReason.TOO_DARK, brightness < limits.min_brightness),
+        (QualityReason.TOO_BRIGHT, brightness > limits.max_brightness),
+        (QualityReason.LOW_CONTRAST, contrast < limits.min_contrast),
+        (QualityReason.BLURRED, sharpness < limits.min_sharpness),
+        (
+            QualityReason.TURNED_AWAY,
+            abs(yaw_deg) > limits.max_yaw_deg or abs(pitch_deg) > limits.max_pitch_deg,
+        ),
+        (QualityReason.TILTED, abs(roll_deg) > limits.max_roll_deg),
+        (QualityReason.OCCLUDED, covered_structure(crop) < limits.min_structure),
+    )
+    reasons = tuple(reason for reason, failed in checks if failed)
+    return Quality(face_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness, contrast, reasons)
+
+
+def head_pose(landmarks: FloatArray) -> tuple[float, float, float]:
+    """How the head is turned, from five points under scaled orthography.
+
+    The affine camera that takes `FACE_3D` to the landmarks with the least squared error is brought to the
+    nearest scaled rotation (Horn, Hilden and Negahdaripour 1988). Good to some degrees: heads differ.
+
+    Args:
+        landmarks: float32 (5, 2), pixels, in the order of `Face.landmarks`.
+
+    Returns:
+        yaw (positive: the nose points to the picture's right), pitch (positive: it points down) and
+        roll (positive: the head is tilted clockwise in the picture), in degrees.
+    """
+    model = FACE_3D.astype(np.float64) - FACE_3D.mean(axis=0)  # (5, 3)
+    points = landmarks.astype(np.float64) - landmarks.mean(axis=0)  # (5, 2)
+    camera, *_ = np.linalg.lstsq(model, points, rcond=None)  # (3, 2)
+    left, _, right = np.linalg.svd(camera.T, full_matrices=False)
+    across, down = left @ right  # the first two rows of the rotation
+    towards = np.cross(across, down)
+    # R = Rz(roll) Rx(pitch) Ry(yaw); the model's z points to the camera while y points down, hence the signs.
+    pitch = np.arcsin(np.clip(towards[1], -1.0, 1.0))
+    yaw = np.arctan2(-towards[0], towards[2])
+    roll = np.arctan2(-across[1], down[1])
+    return float(np.degrees(yaw)), float(-np.degrees(pitch)), float(np.degrees(roll))
+
+
+def share_inside(face: Face, width: int, height: int) -> float:
+    """Share of the face's box that lies inside a picture of that size, in [0, 1]."""
+    box = face.box
+    across = min(box.right, width) - max(box.left, 0.0)
+    down = min(box.bottom, height) - max(box.top, 0.0)
+    return max(0.0, across) * max(0.0, down) / box.area if box.area > 0 else 0.0
+
+
+def covered_structure(crop: FaceCrop) -> float:
+    """Structure of the least structured of right eye, left eye and mouth, relative to the face's contrast."""
+    luma = cv2.cvtColor(crop.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    spread = float(luma.std()) + 1e-6
+    parts = [luma[40:62, 26:50], luma[40:62, 62:86], luma[80:104, 36:76]]
+    return min(float(part.std()) for part in parts) / spread
