@@ -1,0 +1,91 @@
+"""The gallery of a door: immutable, exact, one vector and one answer per *person*."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from models.domain import Candidate, Embedding, FloatArray, PersonId, SearchResult, Template
+from models.errors import ModelMismatchError, UnknownPersonError
+from models.gallery.fusion import fuse, templates_by_person
+from models.gallery.index import GuardedIndex
+
+
+class Gallery:
+    """The people a door searches. Build a new one when people change; it is never altered in place."""
+
+    def __init__(self, vectors: Mapping[PersonId, FloatArray], template_count: int, model_id: str) -> None:
+        """Take one unit vector per person, in the order of their ids; call `build` instead."""
+        self._people = tuple(vectors)
+        self._row_of = MappingProxyType({person_id: row for row, person_id in enumerate(self._people)})
+        self._index = GuardedIndex(np.stack(list(vectors.values()))) if vectors else None
+        self._template_count = template_count
+        self._model_id = model_id
+
+    @classmethod
+    def build(cls, templates: Sequence[Template], model_id: str) -> "Gallery":
+        """A gallery of these templates, fused per person; the order in which they come does not matter.
+
+        Raises:
+            ModelMismatchError: a template was made by another network than `model_id`.
+            EmbeddingError: templates differ in dimension, are not finite, or contradict each other.
+            GalleryError: two templates have the same id.
+        """
+        grouped = templates_by_person(templates, model_id)
+        fused = {person_id: fuse(vectors) for person_id, vectors in grouped.items()}
+        return cls(fused, len(templates), model_id)
+
+    def __len__(self) -> int:
+        """The number of templates."""
+        return self._template_count
+
+    @property
+    def model_id(self) -> str:
+        """The network whose embeddings it holds."""
+        return self._model_id
+
+    @property
+    def people(self) -> frozenset[PersonId]:
+        """Everyone who can be found."""
+        return frozenset(self._people)
+
+    def search(self, embedding: Embedding) -> SearchResult:
+        """The person most alike and the next *person*. An empty gallery gives a result without candidates.
+
+        Equal scores are settled by the lower person id.
+
+        Raises:
+            ModelMismatchError: the probe was embedded by another network.
+            EmbeddingError: the probe is not finite or has another dimension.
+            GalleryError: the index answered with what cannot be.
+        """
+        self._check_model(embedding)
+        if self._index is None:
+            return SearchResult(best=None, runner_up=None, model_id=self._model_id)
+        scores, rows = self._index.nearest(embedding.vector, 2)
+        found = [
+            Candidate(self._people[row], score)
+            for score, row in zip(scores.tolist(), rows.tolist(), strict=True)
+        ]
+        found.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
+        return SearchResult(found[0], found[1] if len(found) > 1 else None, self._model_id)
+
+    def scores_of(self, person_id: PersonId, embedding: Embedding) -> float:
+        """The score of one person, for a 1:1 check.
+
+        Raises:
+            UnknownPersonError: this person is not here.
+            ModelMismatchError: the probe was embedded by another network.
+            EmbeddingError: the probe is not finite or has another dimension.
+        """
+        self._check_model(embedding)
+        row = self._row_of.get(person_id)
+        if row is None or self._index is None:
+            raise UnknownPersonError(f"{person_id} is not in the gallery")
+        return self._index.score(embedding.vector, row)
+
+    def _check_model(self, embedding: Embedding) -> None:
+        if embedding.model_id != self._model_id:
+            raise ModelMismatchError(
+                f"a probe of {embedding.model_id} cannot be searched in a gallery of {self._model_id}"
+            )
