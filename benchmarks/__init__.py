@@ -1,0 +1,1 @@
+"""Benchmarks: what is fast, what is small, against what."""
