@@ -1,0 +1,86 @@
+"""The SQLite file: how it is opened, how transactions begin, and how it is brought to the newest schema."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from models.errors import RegisterError
+from models.register.schema import SCHEMA_REVISION
+
+WRITE = "doorward_write"
+"""Execution option of transactions that write: they take the write lock when they begin, so that they never
+have to be given up half-way for another writer."""
+
+PRAGMAS = (
+    "journal_mode = WAL",  # readers never wait for the writer
+    "synchronous = FULL",  # a committed event survives a power cut
+    "foreign_keys = ON",
+    "secure_delete = ON",  # what is erased is overwritten
+)
+
+
+def open_engine(path: Path, busy_timeout_s: float) -> Engine:
+    """An engine for the SQLite file; makes the file, readable by its owner only, when it is absent."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    url = URL.create("sqlite+pysqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_s}, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Run the migrations that the database lacks, in the transaction of `connection`.
+
+    Raises:
+        RegisterError: a newer version of Doorward has written it.
+    """
+    found = schema_revision(connection)
+    if found == SCHEMA_REVISION:
+        return
+    if found is not None and found > SCHEMA_REVISION:
+        raise RegisterError(f"a newer Doorward wrote the register (schema {found}): update this one")
+    # Imported late: a door that starts on an up-to-date register has no use for it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def schema_revision(connection: Connection) -> str | None:
+    """The migration that the database stands at; None for an empty one.
+
+    Raises:
+        RegisterError: it holds tables that are not ours.
+    """
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        revision: str | None = connection.execute(
+            text("SELECT version_num FROM alembic_version")
+        ).scalar_one_or_none()
+        return revision
+    if tables:
+        raise RegisterError("the database holds tables of another program: name another file")
+    return None
+
+
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions by itself: `_begin` does, and says which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,154 @@
+"""Crops and templates, encrypted on the way in and checked on the way out."""
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from models.domain import Embedding, FaceCrop, PersonId, Template
+from models.errors import RegisterError, ReleaseError
+from models.register.keys import Cipher
+from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
+from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
+
+CROP_SHAPE = (112, 112, 3)
+CHUNK_ROWS = 500
+
+
+def insert_faces(
+    session: Session, cipher: Cipher, person_id: PersonId, faces: Sequence[EnrolledFace]
+) -> None:
+    """Store each crop with its template."""
+    for face in faces:
+        crop_id = uuid.uuid4().hex
+        image = np.ascontiguousarray(face.crop.image).tobytes()
+        if face.crop.image.shape != CROP_SHAPE or face.crop.image.dtype != np.uint8:
+            raise RegisterError(f"a crop is uint8 {CROP_SHAPE}, not {face.crop.image.dtype}")
+        sealed = cipher.encrypt(image, _crop_place(crop_id, person_id))
+        session.add(CropRow(crop_id=crop_id, person_id=person_id, image=sealed))
+        session.flush()
+        _insert_template(session, cipher, person_id, crop_id, face.embedding)
+
+
+def templates_of(
+    session: Session, cipher: Cipher, model_id: str, statuses: Collection[PersonStatus]
+) -> list[Template]:
+    """The templates of people of these statuses, made by one network, by id."""
+    rows = session.scalars(
+        select(TemplateRow)
+        .join(PersonRow, PersonRow.person_id == TemplateRow.person_id)
+        .where(PersonRow.status.in_(statuses), TemplateRow.model_id == model_id)
+        .order_by(TemplateRow.template_id)
+    )
+    return [Template(row.template_id, PersonId(row.person_id), _open_template(cipher, row)) for row in rows]
+
+
+def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[StoredCrop]:
+    """The crops whose person's newest consent covers `purpose`, revoked people's left out, by id."""
+    query = select(ConsentRow.person_id, ConsentRow.purposes).order_by(ConsentRow.id)
+    newest = {row.person_id: row.purposes for row in session.execute(query)}
+    rows = session.scalars(
+        select(CropRow)
+        .join(PersonRow, PersonRow.person_id == CropRow.person_id)
+        .where(PersonRow.status != PersonStatus.REVOKED)
+        .order_by(CropRow.crop_id)
+    )
+    return [
+        StoredCrop(row.crop_id, PersonId(row.person_id), FaceCrop(_open_crop(cipher, row)))
+        for row in rows
+        if purpose in newest.get(row.person_id, [])
+    ]
+
+
+def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[StoredCrop]:
+    """The crops of one person, whatever the status, by id."""
+    rows = session.scalars(select(CropRow).where(CropRow.person_id == person_id).order_by(CropRow.crop_id))
+    return [StoredCrop(row.crop_id, person_id, FaceCrop(_open_crop(cipher, row))) for row in rows]
+
+
+def replace_templates(
+    session: Session, cipher: Cipher, model_id: str, embeddings: Sequence[CropEmbedding]
+) -> None:
+    """Put the templates of a network in the place of those it had for the same crops.
+
+    Crops that were erased in the meantime are passed over.
+
+    Raises:
+        ReleaseError: an embedding is of another network.
+    """
+    for item in embeddings:
+        if item.embedding.model_id != model_id:
+            raise ReleaseError(f"a template of {item.embedding.model_id} cannot be part of {model_id}")
+        crop = session.get(CropRow, item.crop_id)
+        if crop is None:
+            continue
+        session.execute(
+            delete(TemplateRow).where(TemplateRow.crop_id == item.crop_id, TemplateRow.model_id == model_id)
+        )
+        _insert_template(session, cipher, PersonId(crop.person_id), item.crop_id, item.embedding)
+
+
+def people_without(session: Session, model_id: str) -> list[str]:
+    """Names of those who may be recognised, now or later, but have no template of the network."""
+    served = select(TemplateRow.person_id).where(TemplateRow.model_id == model_id)
+    rows = session.scalars(
+        select(PersonRow.name)
+        .where(PersonRow.status != PersonStatus.REVOKED, PersonRow.person_id.not_in(served))
+        .order_by(PersonRow.name_key)
+    )
+    return list(rows)
+
+
+def encrypt_again(session: Session, old: Cipher, new: Cipher) -> None:
+    """Every crop and template from one key to another."""
+    for keys in _chunks(list(session.scalars(select(CropRow.crop_id)))):
+        for crop in session.scalars(select(CropRow).where(CropRow.crop_id.in_(keys))):
+            place = _crop_place(crop.crop_id, crop.person_id)
+            crop.image = new.encrypt(old.decrypt(crop.image, place), place)
+        _write_out(session)
+    for keys in _chunks(list(session.scalars(select(TemplateRow.template_id)))):
+        for row in session.scalars(select(TemplateRow).where(TemplateRow.template_id.in_(keys))):
+            place = _template_place(row)
+            row.vector = new.encrypt(old.decrypt(row.vector, place), place)
+        _write_out(session)
+
+
+def _write_out(session: Session) -> None:
+    """Send a chunk's changes and forget its rows: a large register does not have to fit in memory."""
+    session.flush()
+    session.expunge_all()
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    yield from (keys[start : start + CHUNK_ROWS] for start in range(0, len(keys), CHUNK_ROWS))
+
+
+def _insert_template(
+    session: Session, cipher: Cipher, person_id: PersonId, crop_id: str, embedding: Embedding
+) -> None:
+    row = TemplateRow(
+        template_id=uuid.uuid4().hex, person_id=person_id, crop_id=crop_id, model_id=embedding.model_id
+    )
+    row.vector = cipher.encrypt(embedding.vector.astype("<f4").tobytes(), _template_place(row))
+    session.add(row)
+    session.flush()
+
+
+def _open_template(cipher: Cipher, row: TemplateRow) -> Embedding:
+    vector = np.frombuffer(cipher.decrypt(row.vector, _template_place(row)), "<f4").astype(np.float32)
+    return Embedding(vector, row.model_id)
+
+
+def _open_crop(cipher: Cipher, row: CropRow) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    content = cipher.decrypt(row.image, _crop_place(row.crop_id, row.person_id))
+    return np.frombuffer(content, np.uint8).reshape(CROP_SHAPE)
+
+
+def _crop_place(crop_id: str, person_id: str) -> str:
+    return f"crops|image|{crop_id}|{person_id}"
+
+
+def _template_place(row: TemplateRow) -> str:
+    return f"templates|vector|{row.template_id}|{row.person_id}|{row.model_id}"

@@ -1,0 +1,174 @@
+"""What the register keeps, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from models.domain import Embedding, FaceCrop, PersonId, Template, Threshold
+
+
+class PersonStatus(StrEnum):
+    """Only active people are searched. Suspended ones can come back, revoked ones cannot."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class Purpose(StrEnum):
+    """What a person's pictures may be used for."""
+
+    RECOGNITION = "recognition"
+    TRAINING = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is enrolled. Names are unique, compared without regard to case."""
+
+    person_id: PersonId
+    name: str
+    status: PersonStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person agreed to, in the words they were shown."""
+
+    person_id: PersonId
+    text: str
+    purposes: frozenset[Purpose]
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolledFace:
+    """One picture of a newcomer: the aligned crop and what the active network says of it."""
+
+    crop: FaceCrop
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCrop:
+    """An aligned crop out of the register, to be embedded again by another network or to train on."""
+
+    crop_id: str
+    person_id: PersonId
+    crop: FaceCrop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropEmbedding:
+    """What a network says of a stored crop."""
+
+    crop_id: str
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonFile:
+    """All that is kept of a person, for that person to see: templates are numbers made of the crops."""
+
+    person: Person
+    consent: Consent
+    crops: tuple[StoredCrop, ...]
+    events: tuple["Event", ...]
+
+
+Outcome = Literal["granted", "denied", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One decision or fault at a door.
+
+    Attributes:
+        at: with its zone.
+        door: the door's name.
+        track: the number of the face's track; None for a fault that concerns no face.
+        outcome: what happened.
+        reason: `recognised`, or a `DenyReason`.
+        person_id: the person most alike, let in only where the outcome is granted; after an erasure a
+            random id that stands for nobody.
+        score, runner_up_score: cosine similarities of the best person and of the next.
+        runner_up: the next person.
+        threshold: the score that was demanded.
+        release: the release that judged.
+        quality: of the newest picture, by the names of `models.domain.Quality`.
+        stages_ms: milliseconds by stage.
+        frames: pictures that the decision rests on.
+        detail: the words of a fault.
+
+    Raises:
+        ValueError: `at` has no zone.
+    """
+
+    at: datetime
+    door: str
+    track: int | None
+    outcome: Outcome
+    reason: str
+    person_id: PersonId | None = None
+    score: float | None = None
+    runner_up: PersonId | None = None
+    runner_up_score: float | None = None
+    threshold: float | None = None
+    release: str = ""
+    quality: Mapping[str, Any] | None = None
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    frames: int = 0
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ValueError("an event's time needs its zone")
+
+
+class ThresholdPurpose(StrEnum):
+    """Where a calibrated threshold is used: 1:N at the door, 1:1, and duplicates at enrolment."""
+
+    IDENTIFY = "identify"
+    VERIFY = "verify"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold found from a promise.
+
+    Attributes:
+        release_id: the release whose scores were looked at.
+        purpose: where it is used.
+        threshold: carries metric and network.
+        gallery_revision: the register's revision that it is good for.
+        details: what the promise was, how it was found and with what bounds; ready for JSON.
+        created_at: with its zone.
+    """
+
+    release_id: str
+    purpose: ThresholdPurpose
+    threshold: Threshold
+    gallery_revision: int
+    details: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a door needs, read in one transaction: the parts belong together.
+
+    Attributes:
+        gallery_revision: changes whenever anything here changes.
+        active_release_id: None until a release was activated; then the pretrained one is meant.
+        templates: of active people, of the network asked for.
+        calibrations: the latest of each purpose for the release asked for, good for whatever revision.
+    """
+
+    gallery_revision: int
+    active_release_id: str | None
+    templates: tuple[Template, ...]
+    calibrations: Mapping[ThresholdPurpose, Calibration]

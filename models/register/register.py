@@ -1,0 +1,261 @@
+"""The register as its users see it: each method is one transaction, and fails with a typed error."""
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from models.domain import PersonId, Template
+from models.errors import ConsentError, RegisterError
+from models.register import events, faces, people, releases, state
+from models.register.keys import KeyFile
+from models.register.records import (
+    Calibration,
+    Consent,
+    CropEmbedding,
+    EnrolledFace,
+    Event,
+    Person,
+    PersonFile,
+    PersonStatus,
+    Purpose,
+    Snapshot,
+    StoredCrop,
+    ThresholdPurpose,
+)
+from models.register.vault import Vault
+
+BUSY_TIMEOUT_S = 5.0
+
+
+class Register:
+    """People, consent, templates, crops, events and the active release. Safe to share between threads.
+
+    Open it with `Register.open`. Every method may raise RegisterLockedError, StorageFullError, RegisterError.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        """Take what `open` has prepared; call `open` instead."""
+        self._vault = vault
+
+    @classmethod
+    def open(cls, path: Path | str, key: bytes | KeyFile, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+        """Open a register, bring it to the newest schema, and check the key; make it when it is absent.
+
+        Args:
+            path: the SQLite file.
+            key: 32 bytes, or the file that holds them; the file is made only together with a new register.
+            busy_timeout_s: how long to wait for another writer.
+
+        Raises:
+            EncryptionKeyError: the key is absent, malformed, readable by others, or another one.
+            RegisterError: not a database, damaged, made by another program, or not accessible.
+        """
+        return cls(Vault.open(Path(path), key, busy_timeout_s))
+
+    def close(self) -> None:
+        """Let go of the database; may be called twice."""
+        self._vault.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- people -------------------------------------------------------------------------------------------
+
+    def people(self) -> list[Person]:
+        """Everyone, by name."""
+        with self._vault.reading() as session:
+            return people.all_people(session)
+
+    def person(self, person_id: PersonId) -> Person:
+        """A person by id. Raises UnknownPersonError."""
+        with self._vault.reading() as session:
+            return people.one_person(session, person_id)
+
+    def find_person(self, name: str) -> Person | None:
+        """A person by name, without regard to case."""
+        with self._vault.reading() as session:
+            return people.find_person(session, name)
+
+    def consent(self, person_id: PersonId) -> Consent:
+        """What a person agreed to last. Raises UnknownPersonError, ConsentError."""
+        with self._vault.reading() as session:
+            return people.consent_of(session, person_id)
+
+    def add_person(
+        self,
+        name: str,
+        enrolled: Sequence[EnrolledFace],
+        consent_text: str,
+        purposes: Set[Purpose] = frozenset({Purpose.RECOGNITION}),
+        at: datetime | None = None,
+    ) -> Person:
+        """Enrol a person with everything that belongs to it, or not at all.
+
+        Raises:
+            DuplicatePersonError: the name is taken.
+            ConsentError: no text, or recognition is not covered.
+            InputError: it is no name.
+        """
+        if not enrolled:
+            raise RegisterError("a person needs at least one face")
+        at = at or datetime.now(UTC)
+        with self._vault.writing() as session:
+            person = people.insert_person(session, name, at)
+            people.insert_consent(session, person.person_id, consent_text, purposes, at)
+            faces.insert_faces(session, self._vault.cipher(session), person.person_id, enrolled)
+            state.bump_revision(session)
+            return person
+
+    def add_templates(self, person_id: PersonId, enrolled: Sequence[EnrolledFace]) -> None:
+        """Add pictures of a person who is enrolled. Raises UnknownPersonError, ConsentError."""
+        with self._vault.writing() as session:
+            people.consent_of(session, person_id)
+            faces.insert_faces(session, self._vault.cipher(session), person_id, enrolled)
+            state.bump_revision(session)
+
+    def set_consent(
+        self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
+    ) -> None:
+        """Note what a person agrees to now. Raises UnknownPersonError, ConsentError."""
+        with self._vault.writing() as session:
+            people.person_row(session, person_id)
+            people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
+
+    def set_status(self, person_id: PersonId, status: PersonStatus) -> None:
+        """Suspend, restore or revoke. Raises UnknownPersonError; ConsentError for a revoked person."""
+        with self._vault.writing() as session:
+            row = people.person_row(session, person_id)
+            if row.status == PersonStatus.REVOKED and status != PersonStatus.REVOKED:
+                raise ConsentError(f"{row.name} was revoked for good: erase the person and enrol anew")
+            row.status = status
+            state.bump_revision(session)
+
+    def person_file(self, person_id: PersonId) -> PersonFile:
+        """All that is kept of a person. Raises UnknownPersonError, ConsentError."""
+        with self._vault.reading() as session:
+            return PersonFile(
+                people.one_person(session, person_id),
+                people.consent_of(session, person_id),
+                tuple(faces.crops_of(session, self._vault.cipher(session), person_id)),
+                tuple(events.events_of(session, person_id)),
+            )
+
+    def erase(self, person_id: PersonId) -> None:
+        """Delete all that is kept of a person; events keep a random id. Raises UnknownPersonError."""
+        with self._vault.writing() as session:
+            people.erase_person(session, person_id)
+            state.bump_revision(session)
+        self._vault.empty_log()
+
+    # --- faces --------------------------------------------------------------------------------------------
+
+    def templates(
+        self, model_id: str, statuses: Collection[PersonStatus] = (PersonStatus.ACTIVE,)
+    ) -> list[Template]:
+        """The templates of active people, or of those of other statuses, made by one network."""
+        with self._vault.reading() as session:
+            return faces.templates_of(session, self._vault.cipher(session), model_id, statuses)
+
+    def crops(self, purpose: Purpose = Purpose.TRAINING) -> list[StoredCrop]:
+        """The crops of everybody not revoked whose consent covers `purpose`."""
+        with self._vault.reading() as session:
+            return faces.stored_crops(session, self._vault.cipher(session), Purpose(purpose))
+
+    # --- events -------------------------------------------------------------------------------------------
+
+    def append_event(self, event: Event) -> int:
+        """Write one event; on return it survives a power cut. Its running number."""
+        with self._vault.writing() as session:
+            return events.append_event(session, event)
+
+    def events(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        door: str | None = None,
+        limit: int | None = None,
+    ) -> list[Event]:
+        """The newest `limit` events of the time [since, until), oldest of them first."""
+        with self._vault.reading() as session:
+            return events.list_events(session, since, until, door, limit)
+
+    # --- releases and thresholds --------------------------------------------------------------------------
+
+    def gallery_revision(self) -> int:
+        """Grows whenever people, templates, the active release or thresholds change."""
+        with self._vault.reading() as session:
+            return state.state_of(session).gallery_revision
+
+    def active_release_id(self) -> str | None:
+        """The release in use; None until one was activated: then the pretrained one is meant."""
+        with self._vault.reading() as session:
+            return state.state_of(session).active_release_id
+
+    def snapshot(self, release_id: str, model_id: str) -> Snapshot:
+        """All that a door needs for a release, read in one transaction."""
+        with self._vault.reading() as session:
+            row = state.state_of(session)
+            return Snapshot(
+                gallery_revision=row.gallery_revision,
+                active_release_id=row.active_release_id,
+                templates=tuple(
+                    faces.templates_of(session, self._vault.cipher(session), model_id, (PersonStatus.ACTIVE,))
+                ),
+                calibrations=releases.latest_calibrations(session, release_id),
+            )
+
+    def activate_release(self, release_id: str, model_id: str, embeddings: Sequence[CropEmbedding]) -> int:
+        """Change to a release: its templates and the pointer in one transaction. The new revision.
+
+        The templates of other networks stay, so that a rollback is this call with the other name.
+
+        Args:
+            release_id: of a release whose files are on disk.
+            model_id: its network.
+            embeddings: of every stored crop (`crops(Purpose.RECOGNITION)`) that has none of this network yet.
+
+        Raises:
+            ReleaseError: somebody would have no template of the network, or one is of another network.
+        """
+        with self._vault.writing() as session:
+            return releases.activate(session, self._vault.cipher(session), release_id, model_id, embeddings)
+
+    def save_calibration(self, *calibrations: Calibration) -> int:
+        """Keep thresholds for the gallery as it is; the revision they are now good for.
+
+        Raises:
+            CalibrationError: the gallery has changed since the scores were taken.
+        """
+        with self._vault.writing() as session:
+            return releases.save_calibrations(session, calibrations)
+
+    def latest_calibrations(self, release_id: str) -> Mapping[ThresholdPurpose, Calibration]:
+        """The newest calibration of a release for each purpose, whatever revision it is good for."""
+        with self._vault.reading() as session:
+            return releases.latest_calibrations(session, release_id)
+
+    def latest_calibration(
+        self, release_id: str, purpose: ThresholdPurpose = ThresholdPurpose.IDENTIFY
+    ) -> Calibration | None:
+        """The newest calibration of a release for one purpose, whatever revision it is good for."""
+        return self.latest_calibrations(release_id).get(purpose)
+
+    # --- the key ------------------------------------------------------------------------------------------
+
+    def rotate_key(self) -> str:
+        """Encrypt everything under a fresh key; the new key's id.
+
+        The fresh key lies beside the old one before the transaction begins to use it, and takes the old one's
+        name after the commit. Killed in between, the register finds the key that fits by its id.
+
+        Raises:
+            EncryptionKeyError: the key was not given as a file, or the new one cannot be written.
+        """
+        return self._vault.rotate_key()

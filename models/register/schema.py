@@ -1,0 +1,144 @@
+"""The tables. Everything in them changes only through migrations (`migrations/versions`)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_REVISION = "0001"
+"""The newest migration; what this version of the program reads and writes."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time with a zone; stored as UTC, read back with the zone UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: it could be any of two dozen moments."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """The root of the mappings."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+
+
+class StateRow(Base):
+    """The one row that says which key, which release and which revision are in force."""
+
+    __tablename__ = "state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str]
+    key_check: Mapped[bytes]
+    gallery_revision: Mapped[int]
+    active_release_id: Mapped[str | None]
+    active_model_id: Mapped[str | None]
+
+
+class PersonRow(Base):
+    """A person."""
+
+    __tablename__ = "people"
+
+    person_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ConsentRow(Base):
+    """What a person agreed to; the newest row counts."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.person_id", ondelete="CASCADE"), index=True)
+    text: Mapped[str]
+    purposes: Mapped[list[str]]
+    given_at: Mapped[datetime]
+
+
+class CropRow(Base):
+    """An aligned crop, encrypted."""
+
+    __tablename__ = "crops"
+
+    crop_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.person_id", ondelete="CASCADE"), index=True)
+    image: Mapped[bytes]
+
+
+class TemplateRow(Base):
+    """The embedding of a crop by one network, encrypted."""
+
+    __tablename__ = "templates"
+    __table_args__ = (UniqueConstraint("crop_id", "model_id"),)
+
+    template_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.person_id", ondelete="CASCADE"), index=True)
+    crop_id: Mapped[str] = mapped_column(ForeignKey("crops.crop_id", ondelete="CASCADE"))
+    model_id: Mapped[str] = mapped_column(index=True)
+    vector: Mapped[bytes]
+
+
+class EventRow(Base):
+    """A decision or fault. No foreign key: it outlives the person, under an id that stands for nobody."""
+
+    __tablename__ = "events"
+
+    event_id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    door: Mapped[str]
+    track: Mapped[int | None]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    person_id: Mapped[str | None] = mapped_column(index=True)
+    score: Mapped[float | None]
+    runner_up: Mapped[str | None] = mapped_column(index=True)
+    runner_up_score: Mapped[float | None]
+    threshold: Mapped[float | None]
+    release: Mapped[str]
+    quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    stages_ms: Mapped[dict[str, Any]]
+    frames: Mapped[int]
+    detail: Mapped[str]
+
+
+class CalibrationRow(Base):
+    """A threshold found from a promise."""
+
+    __tablename__ = "calibrations"
+    __table_args__ = (Index("ix_calibrations_release_purpose", "release_id", "purpose"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    release_id: Mapped[str]
+    purpose: Mapped[str]
+    value: Mapped[float]
+    metric: Mapped[str]
+    model_id: Mapped[str]
+    gallery_revision: Mapped[int]
+    details: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]

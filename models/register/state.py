@@ -1,0 +1,61 @@
+"""The one row of state: which key, which release and which revision are in force."""
+
+from sqlalchemy.orm import Session
+
+from models.errors import RegisterError
+from models.register.keys import Cipher
+from models.register.schema import StateRow
+
+STATE_ID = 1
+CHECK_TEXT = b"doorward"
+
+
+def create_state(session: Session, cipher: Cipher) -> None:
+    """Begin a register under this key."""
+    session.add(
+        StateRow(id=STATE_ID, key_id=cipher.key_id, key_check=_seal_check(cipher), gallery_revision=1)
+    )
+    session.flush()
+
+
+def has_begun(session: Session) -> bool:
+    """True once `create_state` has run."""
+    return session.get(StateRow, STATE_ID) is not None
+
+
+def state_of(session: Session) -> StateRow:
+    """The row.
+
+    Raises:
+        RegisterError: it is gone.
+    """
+    row = session.get(StateRow, STATE_ID)
+    if row is None:
+        raise RegisterError("the register has lost its state: restore it from a backup")
+    return row
+
+
+def bump_revision(session: Session) -> int:
+    """Say that what a door searches has changed; part of the transaction that changes it."""
+    row = state_of(session)
+    row.gallery_revision += 1
+    return row.gallery_revision
+
+
+def check_key(session: Session, cipher: Cipher) -> None:
+    """Raises RegisterError when the key does not open what this register's key has sealed."""
+    cipher.decrypt(state_of(session).key_check, _check_place(cipher))
+
+
+def change_key(session: Session, cipher: Cipher) -> None:
+    """Say that everything is now under this key."""
+    row = state_of(session)
+    row.key_id, row.key_check = cipher.key_id, _seal_check(cipher)
+
+
+def _seal_check(cipher: Cipher) -> bytes:
+    return cipher.encrypt(CHECK_TEXT, _check_place(cipher))
+
+
+def _check_place(cipher: Cipher) -> str:
+    return f"state|key_check|{cipher.key_id}"

@@ -1,0 +1,131 @@
+"""From settings to everything a command needs: the one place where a site's parts are put together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from models.config import Settings
+from models.domain import Threshold
+from models.encoders.flipped import FlippedEncoder
+from models.encoders.openvino import OpenVinoEncoder
+from models.errors import ReleaseError
+from models.gallery.gallery import Gallery
+from models.ports import Encoder
+from models.register.keys import KeyFile
+from models.register.register import Register
+from models.release.store import PRETRAINED_ID, Release, calibrated_release, load_release
+from models.release.weights import ensure_weights
+from models.vision.analysis import FaceAnalyser
+from models.vision.detector import YuNetDetector
+from models.vision.quality import QualityLimits
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What is in force now, read in one transaction: the parts belong together.
+
+    Attributes:
+        gallery_revision: of the register; another one means that a new view is due.
+        release: the active release under its calibrated thresholds.
+        encoder: its network, ready to run.
+        gallery: the active people's templates made by it.
+    """
+
+    gallery_revision: int
+    release: Release
+    encoder: Encoder
+    gallery: Gallery
+
+
+class Site:
+    """A site's register and networks. Open it with `open_site`.
+
+    The network is loaded at first use, and again when another release has become active.
+    """
+
+    def __init__(self, settings: Settings, register: Register) -> None:
+        self.settings = settings
+        self.register = register
+        self._loaded: tuple[Release, Encoder] | None = None
+
+    def view(self) -> View:
+        """Release, network, gallery and thresholds as they are now.
+
+        Raises:
+            WeightsError, ReleaseError, ModelError: the active release cannot be loaded.
+            RegisterError: the register cannot be read.
+        """
+        for _ in range(ATTEMPTS):
+            release, encoder = self._load(self.register.active_release_id() or PRETRAINED_ID)
+            snapshot = self.register.snapshot(release.release_id, release.model_id)
+            if (snapshot.active_release_id or PRETRAINED_ID) == release.release_id:
+                return View(
+                    snapshot.gallery_revision,
+                    calibrated_release(release, snapshot.calibrations, snapshot.gallery_revision),
+                    encoder,
+                    Gallery.build(snapshot.templates, release.model_id),
+                )
+        raise ReleaseError("the active release changes faster than it can be loaded: try again")
+
+    @property
+    def encoder(self) -> Encoder:
+        """The active release's network."""
+        return self._load(self.register.active_release_id() or PRETRAINED_ID)[1]
+
+    @property
+    def release(self) -> Release:
+        """The active release under its calibrated thresholds."""
+        return self.view().release
+
+    def gallery(self) -> Gallery:
+        """Everyone who may be recognised now."""
+        return self.view().gallery
+
+    def threshold(self) -> Threshold:
+        """The score that opens the door: calibrated for today, else the release's conservative one."""
+        return self.release.threshold
+
+    def verify_threshold(self) -> Threshold:
+        """The score that confirms a claimed identity."""
+        return self.release.verify_threshold
+
+    @cached_property
+    def detector(self) -> YuNetDetector:
+        """The face detector, as the settings want it."""
+        weights = ensure_weights(self.settings.weights.folder, self.settings.weights.source)
+        detector = self.settings.detector
+        return YuNetDetector(weights.detector, detector.score, detector.max_side)
+
+    @property
+    def analyser(self) -> FaceAnalyser:
+        """Takes pictures apart with the active network, under the door's limits of quality."""
+        return self.analyser_with(QualityLimits(**self.settings.quality.model_dump()))
+
+    def analyser_with(self, limits: QualityLimits) -> FaceAnalyser:
+        """The same under other limits of quality."""
+        return FaceAnalyser(self.detector, self.encoder, limits)
+
+    def _load(self, release_id: str) -> tuple[Release, Encoder]:
+        if self._loaded is None or self._loaded[0].release_id != release_id:
+            release = load_release(self.settings, release_id)
+            threads = self.settings.encoder.threads
+            encoder = OpenVinoEncoder(release.encoder_path, release.model_id, threads)
+            self._loaded = release, FlippedEncoder(encoder)
+        return self._loaded
+
+
+@contextmanager
+def open_register(settings: Settings) -> Iterator[Register]:
+    """The site's register, made when absent. Raises RegisterError, EncryptionKeyError."""
+    with Register.open(settings.storage.database, KeyFile(settings.storage.key_file)) as register:
+        yield register
+
+
+@contextmanager
+def open_site(settings: Settings) -> Iterator[Site]:
+    """The site with its register. Raises RegisterError, EncryptionKeyError."""
+    with open_register(settings) as register:
+        yield Site(settings, register)
