@@ -1,9 +1,9 @@
 """Commands about the networks."""
 
+import dataclasses
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from models.console import console_of
 from models.release.networks import KNOWN_NETWORKS
@@ -43,32 +43,14 @@ def fetch_weights(
 def list_weights(ctx: typer.Context) -> None:
     """The known networks: origin, licence, accuracy, and whether they are here."""
     console = console_of(ctx)
-    table = Table("network", "task", "here", "licence", "what it allows", "published accuracy")
     for network in KNOWN_NETWORKS:
         here = (console.settings.weights.folder / network.file_name).is_file()
         figures = [f"{figure.measure} {figure.value:.4f} ({figure.source})" for figure in network.accuracy]
-        table.add_row(
-            network.name,
-            network.task,
-            "yes" if here else "no",
-            network.licence,
-            network.allows,
-            "; ".join(figures),
-        )
-        if console.json:
-            console.emit(
-                {
-                    "name": network.name,
-                    "task": network.task,
-                    "here": here,
-                    "file": network.file_name,
-                    "sha256": network.sha256,
-                    "address": network.address,
-                    "licence": network.licence,
-                    "allows": network.allows,
-                    "dimension": network.dimension,
-                    "colour_order": network.colour_order,
-                    "accuracy": figures,
-                }
-            )
-    console.emit({}, table) if not console.json else None
+        lines = [
+            f"[bold]{network.name}[/] ({network.task}), {'fetched' if here else 'not fetched'}",
+            f"  licence   {network.licence}: {network.allows}",
+            f"  accuracy  {'; '.join(figures)}",
+            f"  from      {network.address}",
+            f"  sha256    {network.sha256}",
+        ]
+        console.emit(dataclasses.asdict(network) | {"here": here}, "\n".join(lines))

@@ -1,12 +1,12 @@
 """How a command speaks: one JSON object per line for scripts, rich text for people, progress on stderr."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 from rich.console import Console as RichConsole
@@ -14,6 +14,14 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.config import Settings, load_settings
+
+
+class Advance(Protocol):
+    """Moves a progress bar on."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """Move on by `steps`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Console:
             RichConsole(highlight=False, soft_wrap=True).print(text)
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
         """A progress bar on stderr; yields a callable that advances it by a number of steps."""
         columns = (
             TextColumn("{task.description}"),
@@ -47,7 +55,11 @@ class Console:
         )
         with Progress(*columns, console=RichConsole(stderr=True), disable=self.json, transient=True) as bar:
             task = bar.add_task(description, total=total)
-            yield lambda steps=1: bar.advance(task, steps)
+
+            def advance(steps: int = 1) -> None:
+                bar.advance(task, steps)
+
+            yield advance
 
 
 def console_of(ctx: typer.Context) -> Console:

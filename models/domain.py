@@ -1,8 +1,9 @@
 """The words of Doorward as types: frozen, slotted, standard library and numpy only.
 
-Geometry is in pixels with the origin at the top left; a box is left, top, right, bottom, always in this order.
-Scores are cosine similarities in [-1, 1]: higher is more alike, and a score *at or above* the threshold passes.
-Times are `datetime` with a zone where they are shown to people, and monotonic seconds where they are compared.
+Geometry is in pixels with the origin at the top left; a box is left, top, right, bottom, in this order.
+Scores are cosine similarities in [-1, 1]: higher is more alike, and a score *at or above* the threshold
+passes. Times are `datetime` with a zone where they are shown to people, and monotonic seconds where they
+are compared.
 """
 
 import math
@@ -76,21 +77,29 @@ class Face:
 
     Attributes:
         box: where it is.
-        landmarks: float32 (5, 2), x and y in pixels: the person's right eye, left eye, nose tip, right and left
-            mouth corner. The person's right eye is the one further left in an unmirrored picture.
+        landmarks: float32 (5, 2), x and y in pixels: the person's right eye, left eye, nose tip, right and
+            left mouth corner. The person's right eye is the one further left in an unmirrored picture.
         score: the detector's confidence in [0, 1].
+        closer_landmarks: the same points found again in an enlarged view; None where nobody looked closer.
     """
 
     box: Box
     landmarks: FloatArray
     score: float
+    closer_landmarks: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceCrop:
-    """An aligned face, ready to embed: uint8 (112, 112, 3), RGB, 0 to 255."""
+    """An aligned face, ready to embed.
+
+    Attributes:
+        image: uint8 (112, 112, 3), RGB, 0 to 255.
+        closer: the same face aligned by its `closer_landmarks`, in the same form; None without them.
+    """
 
     image: ImageArray
+    closer: ImageArray | None = None
 
 
 class QualityReason(StrEnum):
@@ -125,7 +134,8 @@ class Quality:
     """What was measured of one face, and which checks it failed.
 
     Attributes:
-        face_px: distance between the eyes' midpoint and the mouth's midpoint times 2.9, about the face's height.
+        face_px: distance between the eyes' midpoint and the mouth's midpoint times 2.9, about the face's
+            height.
         sharpness: variance of the Laplacian on the aligned grey crop (grey levels squared).
         yaw_deg, pitch_deg, roll_deg: head pose estimated from the landmarks; 0 is straight ahead.
         brightness: mean luma of the aligned crop, 0 to 255.

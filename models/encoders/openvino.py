@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from models.domain import Embedding, FaceCrop, FloatArray
 from models.errors import EmbeddingError, ModelError
@@ -25,6 +24,8 @@ class OpenVinoEncoder:
     """
 
     def __init__(self, model_path: Path, model_id: str, threads: int = 1) -> None:
+        import openvino  # a third of a second that `doorward people` need not wait for
+
         self._model_id = model_id
         properties = {
             "PERFORMANCE_HINT": "LATENCY",

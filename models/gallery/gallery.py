@@ -7,18 +7,25 @@ import numpy as np
 
 from models.domain import Candidate, Embedding, FloatArray, PersonId, SearchResult, Template
 from models.errors import ModelMismatchError, UnknownPersonError
+from models.gallery.common_part import CommonPart
 from models.gallery.fusion import fuse, templates_by_person
 from models.gallery.index import GuardedIndex
 
 
 class Gallery:
-    """The people a door searches. Build a new one when people change; it is never altered in place."""
+    """The people a door searches. Build a new one when people change; it is never altered in place.
+
+    Scores are cosines with what all faces of the gallery share taken out (`CommonPart`): they lie in [-1, 1],
+    on one scale for every gallery, but are not the inner products of the embeddings.
+    """
 
     def __init__(self, vectors: Mapping[PersonId, FloatArray], template_count: int, model_id: str) -> None:
         """Take one unit vector per person, in the order of their ids; call `build` instead."""
         self._people = tuple(vectors)
         self._row_of = MappingProxyType({person_id: row for row, person_id in enumerate(self._people)})
-        self._index = GuardedIndex(np.stack(list(vectors.values()))) if vectors else None
+        fused = np.stack(list(vectors.values())) if vectors else np.empty((0, 0), np.float32)
+        self._common = CommonPart.of(fused) if vectors else None
+        self._index = None if self._common is None else GuardedIndex(self._common.remove(fused))
         self._template_count = template_count
         self._model_id = model_id
 
@@ -60,9 +67,9 @@ class Gallery:
             GalleryError: the index answered with what cannot be.
         """
         self._check_model(embedding)
-        if self._index is None:
+        if self._index is None or self._common is None:
             return SearchResult(best=None, runner_up=None, model_id=self._model_id)
-        scores, rows = self._index.nearest(embedding.vector, 2)
+        scores, rows = self._index.nearest(self._common.remove(embedding.vector), 2)
         found = [
             Candidate(self._people[row], score)
             for score, row in zip(scores.tolist(), rows.tolist(), strict=True)
@@ -80,9 +87,9 @@ class Gallery:
         """
         self._check_model(embedding)
         row = self._row_of.get(person_id)
-        if row is None or self._index is None:
+        if row is None or self._index is None or self._common is None:
             raise UnknownPersonError(f"{person_id} is not in the gallery")
-        return self._index.score(embedding.vector, row)
+        return self._index.score(self._common.remove(embedding.vector), row)
 
     def _check_model(self, embedding: Embedding) -> None:
         if embedding.model_id != self._model_id:

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import WeightsHashError, WeightsUnavailableError
-from models.release.dequantise import read_sface
 from models.release.files import sha256_of, write_atomically
-from models.release.folding import write_folded
 from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET, KnownNetwork
 
 SFACE_FLOAT_NAME = "sface_float32.onnx"
@@ -90,6 +88,10 @@ def _ensure_float(folder: Path, say: Progress) -> Path:
     """The float32 network, remade when it is absent or is not what its note beside it says."""
     path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
     if not (path.is_file() and note.is_file() and note.read_text().split()[:1] == [sha256_of(path)]):
+        # Only here is ONNX needed; a door that starts with the file in place does without.
+        from models.release.dequantise import read_sface
+        from models.release.folding import write_folded
+
         say(f"making {SFACE_FLOAT_NAME} from {SFACE.file_name}")
         note.unlink(missing_ok=True)
         write_folded(read_sface(folder / SFACE.file_name), path)

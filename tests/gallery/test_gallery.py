@@ -17,6 +17,7 @@ from models.errors import (
     ModelMismatchError,
     UnknownPersonError,
 )
+from models.gallery.common_part import CommonPart
 from models.gallery.gallery import Gallery
 from models.gallery.index import GuardedIndex
 
@@ -38,11 +39,21 @@ def people(seed, templates_each, dimension=8):
 
 
 def brute_force(templates, probe):
-    scores = {}
+    """By the definitions: fuse per person, take the shrunk mean out of both sides, put its part back."""
+    fused = {}
     for person_id in {template.person_id for template in templates}:
-        own = [t.embedding.vector.astype(np.float64) for t in templates if t.person_id == person_id]
-        total = sum(own)
-        scores[person_id] = float(np.dot(total, probe.vector)) / float(np.sqrt(np.dot(total, total)))
+        total = sum(t.embedding.vector.astype(np.float64) for t in templates if t.person_id == person_id)
+        fused[person_id] = total / math.sqrt(sum(x * x for x in total))
+    mean = sum(fused.values()) / (len(fused) + 20)
+    length = math.sqrt(sum(x * x for x in mean))
+    mean = mean * min(1.0, 0.5 / length)
+    shared = sum(x * x for x in mean)
+    query = probe.vector - mean
+    scores = {}
+    for person_id, vector in fused.items():
+        rest = vector - mean
+        cosine = np.dot(rest, query) / math.sqrt(np.dot(rest, rest) * np.dot(query, query))
+        scores[person_id] = (1 - shared) * float(cosine) + shared
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:2]
 
 
@@ -102,6 +113,36 @@ def test_one_to_one_gives_the_score_a_search_would():
         gallery.scores_of(PersonId("nobody"), probe)
     with pytest.raises(UnknownPersonError):
         Gallery.build([], MODEL).scores_of(PersonId("nobody"), probe)
+
+
+def test_one_person_alone_scores_almost_as_the_cosine():
+    template = Template("a", PersonId("p"), unit([1, 0, 0]))
+    score = Gallery.build([template], MODEL).search(unit([3, 4, 0])).best.score
+    assert score == pytest.approx(0.6, abs=0.05)
+    assert Gallery.build([template], MODEL).search(template.embedding).best.score == pytest.approx(
+        1, abs=1e-6
+    )
+
+
+def test_a_probe_that_is_the_average_of_all_is_refused_or_judged_never_nan():
+    same = unit([1, 1, 0])
+    gallery = Gallery.build([Template(f"t{n}", PersonId(f"p{n}"), same) for n in range(500)], MODEL)
+    assert gallery.search(same).best.score == pytest.approx(1, abs=1e-5)
+    common = CommonPart(same.vector)
+    with pytest.raises(EmbeddingError):
+        common.remove(same.vector)
+    with pytest.raises(EmbeddingError):
+        common.remove(np.array([math.nan, 0, 0], np.float32))
+
+
+def test_taking_the_common_part_out_keeps_unit_vectors_of_one_more_number():
+    rng = np.random.default_rng(4)
+    rows = np.stack([unit(rng.normal(size=16) + 0.4).vector for _ in range(50)])
+    common = CommonPart.of(rows)
+    projected = common.remove(rows)
+    assert projected.shape == (50, 17)
+    assert np.linalg.norm(projected, axis=1) == pytest.approx(1, abs=1e-6)
+    assert 0 < np.linalg.norm(common.vector) <= 0.5
 
 
 def test_templates_that_contradict_each_other_are_refused():

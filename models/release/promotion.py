@@ -1,0 +1,79 @@
+"""Changing the release that the doors use: every stored crop is embedded anew, then one transaction flips it.
+
+Until that transaction commits the old release stands, and from then on the new one, whole; a process killed
+in between has changed nothing that counts. Doors notice the register's new revision and load its parts.
+"""
+
+from collections.abc import Callable
+
+from models.encoders.flipped import FlippedEncoder
+from models.encoders.openvino import OpenVinoEncoder
+from models.errors import ReleaseError
+from models.ports import Encoder
+from models.register.records import CropEmbedding, Purpose
+from models.register.register import Register
+from models.release.store import (
+    PRETRAINED_ID,
+    Release,
+    load_release,
+    releases_folder,
+    verify_release,
+)
+from models.settings import Settings
+
+ATTEMPTS = 3
+CHUNK_CROPS = 32
+
+Advance = Callable[[int], None]
+"""Told how many crops have been embedded since the last call."""
+
+
+def promote(
+    settings: Settings, register: Register, release_id: str, advance: Advance = lambda _steps: None
+) -> Release:
+    """Make a release the one that every door uses.
+
+    Raises:
+        ReleaseError: it is absent, incomplete or altered, or people are being enrolled all the while.
+        WeightsError: it is the pretrained one, and its weights cannot be had.
+        RegisterError: the register cannot be read or written. In each case the old release still stands.
+    """
+    release = load_release(settings, release_id)
+    encoder = FlippedEncoder(
+        OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
+    )
+    embedded: dict[str, CropEmbedding] = {}
+    attempts_left = ATTEMPTS
+    while True:
+        _embed_missing(register, encoder, embedded, advance)
+        attempts_left -= 1
+        try:
+            register.activate_release(release.release_id, release.model_id, list(embedded.values()))
+            return release
+        except ReleaseError:
+            # Somebody was enrolled while the others were embedded: embed them too, and try again.
+            if not attempts_left:
+                raise
+
+
+def rollback(settings: Settings, register: Register, advance: Advance = lambda _steps: None) -> Release:
+    """Go back to the release that the active one was made from.
+
+    Raises:
+        ReleaseError: the pretrained release is in use: nothing lies behind it. And all that `promote` raises.
+    """
+    active = register.active_release_id() or PRETRAINED_ID
+    if active == PRETRAINED_ID:
+        raise ReleaseError("the pretrained release is in use: there is none to roll back to")
+    return promote(settings, register, verify_release(releases_folder(settings) / active).parent, advance)
+
+
+def _embed_missing(
+    register: Register, encoder: Encoder, embedded: dict[str, CropEmbedding], advance: Advance
+) -> None:
+    missing = [crop for crop in register.crops(Purpose.RECOGNITION) if crop.crop_id not in embedded]
+    for start in range(0, len(missing), CHUNK_CROPS):
+        chunk = missing[start : start + CHUNK_CROPS]
+        for stored, embedding in zip(chunk, encoder.embed([each.crop for each in chunk]), strict=True):
+            embedded[stored.crop_id] = CropEmbedding(stored.crop_id, embedding)
+        advance(len(chunk))
