@@ -1,0 +1,108 @@
+"""Enrolling a folder of people: a folder per person, and a report of what was refused and why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from enrollment.pictures import ExaminedPicture, NamedPicture
+from enrollment.service import Enrolment, EnrolmentService
+from models.errors import InputError
+from models.vision.pictures import read_picture
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused: a picture, or a person as a whole (`picture` is None)."""
+
+    picture: str | None
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderResult:
+    """What came of one person's folder.
+
+    Attributes:
+        name: the person's, from the folder's name with underscores as blanks.
+        enrolment: None when the person was refused.
+        refusals: of pictures, and at last of the person.
+    """
+
+    name: str
+    enrolment: Enrolment | None
+    refusals: tuple[Refusal, ...]
+
+
+def person_folders(folder: Path) -> list[Path]:
+    """The folders of the people, by name.
+
+    Raises:
+        InputError: no such folder, or it holds none.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: name one that holds a folder of pictures per person")
+    found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not found:
+        raise InputError(f"{folder} holds no folders: it takes a folder of pictures per person")
+    return found
+
+
+def enrol_folders(
+    service: EnrolmentService,
+    folders: list[Path],
+    consent: str,
+    *,
+    photos_per_person: int | None = None,
+    largest_face: bool = False,
+    allow_training: bool = False,
+    allow_duplicate: bool = False,
+) -> Iterator[FolderResult]:
+    """Enrol one person after another; a refused picture or person never stops the others.
+
+    Args:
+        service: the desk.
+        folders: one per person.
+        consent: the text that all of them agreed to.
+        photos_per_person: only the first so many files of each folder, by name, are looked at.
+        largest_face: take the largest of several faces in a picture, instead of refusing the picture.
+        allow_training: the consent covers training.
+        allow_duplicate: enrol faces that are enrolled under another name.
+
+    Raises:
+        RegisterError: the register cannot be written. People enrolled before stay so.
+    """
+    for folder in folders:
+        name = folder.name.replace("_", " ")
+        pictures, refusals = _examine_folder(service, folder, photos_per_person, largest_face)
+        try:
+            if not pictures:
+                raise InputError(f"{name}: none of the pictures can be used")
+            enrolment = service.admit(
+                name, pictures, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
+            )
+        except InputError as error:
+            refused = Refusal(None, type(error).__name__, str(error))
+            yield FolderResult(name, None, (*refusals, refused))
+        else:
+            yield FolderResult(name, enrolment, tuple(refusals))
+
+
+def _examine_folder(
+    service: EnrolmentService, folder: Path, limit: int | None, largest: bool
+) -> tuple[list[ExaminedPicture], list[Refusal]]:
+    """The pictures that can be templates, and why the others cannot."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    good: list[ExaminedPicture] = []
+    refusals: list[Refusal] = []
+    for path in files[:limit]:
+        try:
+            good.append(service.examine(NamedPicture(path.name, read_picture(path)), largest=largest))
+        except InputError as error:
+            refusals.append(Refusal(path.name, type(error).__name__, str(error)))
+    for odd in service.odd_pictures(good):
+        good.remove(odd)
+        refusals.append(
+            Refusal(odd.name, InputError.__name__, f"{odd.name}: not the person of the other pictures")
+        )
+    return good, refusals

@@ -1,0 +1,74 @@
+"""From an operator's pictures to faces that may become templates, or the reason why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.domain import ADVICE, ImageArray
+from models.errors import NoFaceError, QualityError, SeveralFacesError
+from models.release.store import Release
+from models.vision.analysis import FaceAnalyser, FaceAnalysis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedPicture:
+    """A picture and what the operator calls it.
+
+    Attributes:
+        name: for messages, such as the file's name.
+        image: uint8 (H, W, 3), BGR.
+    """
+
+    name: str
+    image: ImageArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExaminedPicture:
+    """A picture with exactly one face that is good enough."""
+
+    name: str
+    analysis: FaceAnalysis
+
+
+def examine(analyser: FaceAnalyser, picture: NamedPicture, *, largest: bool = False) -> ExaminedPicture:
+    """Find the one face of a picture and check that it is good enough for a template.
+
+    Args:
+        analyser: with the limits of quality for enrolment.
+        picture: of one person.
+        largest: take the largest of several faces, instead of refusing the picture.
+
+    Raises:
+        NoFaceError, SeveralFacesError: the message names the picture.
+        QualityError: the message names the picture and says what to do; carries the reasons.
+    """
+    try:
+        several = analyser.analyse(picture.image) if largest else []
+        analysis = several[0] if several else analyser.only_face(picture.image)
+    except (NoFaceError, SeveralFacesError) as error:
+        raise type(error)(f"{picture.name}: {error}") from error
+    reasons = analysis.quality.reasons
+    if reasons:
+        advice = " ".join(ADVICE[reason] for reason in reasons)
+        raise QualityError(f"{picture.name}: {advice}", reasons)
+    return ExaminedPicture(picture.name, analysis)
+
+
+def odd_pictures(pictures: Sequence[ExaminedPicture], release: Release) -> list[ExaminedPicture]:
+    """The pictures that are not of the person most of them show.
+
+    Two pictures are of one person when their cosine reaches the release's 1:1 threshold; a picture belongs to
+    all that it is linked with through others, so that a frontal one may join two profiles.
+    """
+    groups: list[list[ExaminedPicture]] = []
+    for picture in pictures:
+        near = [group for group in groups if any(_same(picture, other, release) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([*(other for group in near for other in group), picture])
+    largest = max(groups, key=len, default=[])
+    return [picture for picture in pictures if picture not in largest]
+
+
+def _same(first: ExaminedPicture, second: ExaminedPicture, release: Release) -> bool:
+    one, other = first.analysis.embedding, second.analysis.embedding
+    return release.verify_threshold.accepts(float(one.vector @ other.vector), one.model_id)

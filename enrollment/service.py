@@ -1,0 +1,241 @@
+"""Admitting people: their first pictures, and more of them later. For the rest see `enrollment.roster`."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from enrollment.pictures import ExaminedPicture, NamedPicture, examine, odd_pictures
+from models.clock import SystemClock
+from models.domain import PersonId, Quality, Template
+from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
+from models.gallery.gallery import Gallery
+from models.ports import Clock
+from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
+from models.register.register import Register
+from models.release.store import Release
+from models.vision.analysis import FaceAnalyser
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalike:
+    """Somebody enrolled who is so like the newcomer that the door may ask for a second look.
+
+    Attributes:
+        name: of that person.
+        score: the best cosine similarity with the newcomer's pictures.
+    """
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an enrolment led to.
+
+    Attributes:
+        person: as the register keeps it.
+        pictures: name and quality of each picture that was taken.
+        lookalikes: people whom the operator should know about, the most alike first.
+    """
+
+    person: Person
+    pictures: tuple[tuple[str, Quality], ...]
+    lookalikes: tuple[Lookalike, ...]
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+class EnrolmentService:
+    """Admits people to a register with one release.
+
+    Args:
+        register: where people are kept.
+        analyser: with the release's network and the limits of quality for enrolment.
+        release: its thresholds tell duplicates and pictures of different people.
+        lookalike_margin: people scoring less than this below the door's threshold are told to the operator.
+        after_change: called after every change of people, to find the thresholds again.
+        clock: for the time of consent.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        analyser: FaceAnalyser,
+        release: Release,
+        *,
+        lookalike_margin: float = 0.05,
+        after_change: Callable[[], None] = _nothing,
+        clock: Clock | None = None,
+    ) -> None:
+        self._register = register
+        self._analyser = analyser
+        self._release = release
+        self._lookalike_score = release.threshold.value - lookalike_margin
+        self._after_change = after_change
+        self._clock = clock if clock is not None else SystemClock()
+        self._everyone = Everyone(register, release.model_id)
+
+    def examine(self, picture: NamedPicture, *, largest: bool = False) -> ExaminedPicture:
+        """The one good face of a picture, or the largest; raises as `enrollment.pictures.examine`."""
+        return examine(self._analyser, picture, largest=largest)
+
+    def odd_pictures(self, pictures: Sequence[ExaminedPicture]) -> list[ExaminedPicture]:
+        """The pictures that are not of the person most of them show."""
+        return odd_pictures(pictures, self._release)
+
+    def enrol(
+        self,
+        name: str,
+        pictures: Sequence[NamedPicture],
+        consent: str,
+        *,
+        allow_training: bool = False,
+        allow_duplicate: bool = False,
+    ) -> Enrolment:
+        """Enrol a person by pictures that all must be good.
+
+        Raises:
+            As `examine` and `admit`. Nothing is changed then.
+        """
+        examined = [self.examine(picture) for picture in pictures]
+        return self.admit(
+            name, examined, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
+        )
+
+    def admit(
+        self,
+        name: str,
+        pictures: Sequence[ExaminedPicture],
+        consent: str,
+        *,
+        allow_training: bool = False,
+        allow_duplicate: bool = False,
+    ) -> Enrolment:
+        """Enrol a person by examined pictures.
+
+        Raises:
+            InputError: no picture, a picture of somebody else among them, or no proper name.
+            DuplicatePersonError: the name is taken, or this face is enrolled under another name.
+            ConsentError: there is no consent text.
+        """
+        if not consent.strip():
+            raise ConsentError("nobody is enrolled without consent: give the text that the person agreed to")
+        if not pictures:
+            raise InputError(f"{name}: there is no picture to enrol")
+        taken = self._register.find_person(name)
+        if taken is not None:
+            raise DuplicatePersonError(
+                f"{taken.name} is enrolled already ({taken.status}): add pictures, erase that person first, "
+                "or choose another name"
+            )
+        odd = self.odd_pictures(pictures)
+        if odd:
+            names = ", ".join(picture.name for picture in odd)
+            raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
+        alike = self._people_like(pictures)
+        if not allow_duplicate:
+            self._refuse_duplicate(alike)
+        purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if allow_training else set())
+        person = self._register.add_person(
+            name, [_face_of(picture) for picture in pictures], consent, purposes, self._clock.now()
+        )
+        self._everyone.add(person.person_id, pictures)
+        self._after_change()
+        return self._report(person, pictures, alike)
+
+    def add_pictures(self, name: str, pictures: Sequence[NamedPicture]) -> Enrolment:
+        """Add pictures of somebody who is enrolled, to be recognised better.
+
+        Raises:
+            UnknownPersonError: nobody has that name, or the person was revoked.
+            InputError: a picture is not of this person.
+            As `examine`. Nothing is changed then.
+        """
+        person = self._register.find_person(name)
+        if person is None:
+            raise UnknownPersonError(f"nobody is enrolled as {name}: see doorward people")
+        if person.status is PersonStatus.REVOKED:
+            raise UnknownPersonError(f"{person.name} was revoked: erase the person and enrol anew")
+        examined = [self.examine(picture) for picture in pictures]
+        if not examined:
+            raise InputError(f"{name}: there is no picture to add")
+        gallery, threshold = self._everyone.gallery(), self._release.verify_threshold
+        for picture in examined:
+            score = gallery.scores_of(person.person_id, picture.analysis.embedding)
+            if not threshold.accepts(score, gallery.model_id):
+                raise InputError(
+                    f"{picture.name}: not recognised as {person.name} (score {score:.2f}, needed "
+                    f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
+                )
+        alike = [other for other in self._people_like(examined) if other[0] != person.person_id]
+        self._register.add_templates(person.person_id, [_face_of(picture) for picture in examined])
+        self._after_change()
+        return self._report(person, examined, alike)
+
+    def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
+        """The two people most like each picture, with their best scores, the most alike first."""
+        gallery = self._everyone.gallery()
+        best: dict[PersonId, float] = {}
+        for picture in pictures:
+            result = gallery.search(picture.analysis.embedding)
+            for candidate in (result.best, result.runner_up):
+                if candidate is not None:
+                    best[candidate.person_id] = max(candidate.score, best.get(candidate.person_id, -1.0))
+        return sorted(best.items(), key=lambda item: (-item[1], item[0]))
+
+    def _refuse_duplicate(self, alike: Sequence[tuple[PersonId, float]]) -> None:
+        if not alike:
+            return
+        person_id, score = alike[0]
+        threshold = self._release.duplicate_threshold
+        if threshold.accepts(score, self._release.model_id):
+            other = self._register.person(person_id)
+            raise DuplicatePersonError(
+                f"this face is enrolled as {other.name} ({other.status}; score {score:.2f}, duplicates from "
+                f"{threshold.value:.2f}): add the pictures there, or allow a duplicate if they are two people"
+            )
+
+    def _report(
+        self, person: Person, pictures: Sequence[ExaminedPicture], alike: Sequence[tuple[PersonId, float]]
+    ) -> Enrolment:
+        near = [(person_id, score) for person_id, score in alike if score >= self._lookalike_score]
+        return Enrolment(
+            person,
+            tuple((picture.name, picture.analysis.quality) for picture in pictures),
+            tuple(Lookalike(self._register.person(person_id).name, score) for person_id, score in near),
+        )
+
+
+class Everyone:
+    """Everybody the register knows, suspended and revoked people too: nobody comes back under another name.
+
+    Read again when somebody else has changed the register; enrolling many in a row does not.
+    """
+
+    def __init__(self, register: Register, model_id: str) -> None:
+        self._register = register
+        self._model_id = model_id
+        self._revision = -1
+        self._templates: list[Template] = []
+
+    def gallery(self) -> Gallery:
+        """As it is now."""
+        revision = self._register.gallery_revision()
+        if revision != self._revision:
+            self._templates = self._register.templates(self._model_id, tuple(PersonStatus))
+            self._revision = revision
+        return Gallery.build(self._templates, self._model_id)
+
+    def add(self, person_id: PersonId, pictures: Sequence[ExaminedPicture]) -> None:
+        """Note somebody whom the register has just taken in, as its next revision."""
+        self._templates += [
+            Template(uuid.uuid4().hex, person_id, picture.analysis.embedding) for picture in pictures
+        ]
+        self._revision += 1
+
+
+def _face_of(picture: ExaminedPicture) -> EnrolledFace:
+    return EnrolledFace(picture.analysis.crop, picture.analysis.embedding)

@@ -1,0 +1,101 @@
+"""A change of people stands, whatever becomes of the thresholds; and real faces pass through the desk."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from enrollment.bulk import enrol_folders
+from enrollment.desk import find_thresholds, open_desk, open_roster
+from models.config import Settings, load_settings
+from models.errors import CalibrationError
+from models.evaluation import recalibration
+from models.register.records import PersonStatus
+from models.release.weights import WeightFiles
+from models.site import open_register, open_site
+from models.vision.pictures import read_picture
+from tests.register.faces import face
+
+SFACE = "sface-2021dec"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
+    return load_settings(tmp_path / "home")
+
+
+def fail(*_: object) -> None:
+    raise CalibrationError("people change too fast")
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_people_change_even_where_no_threshold_can_be_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, missing: bool
+) -> None:
+    if missing:
+        monkeypatch.setitem(sys.modules, "models.evaluation.recalibration", None)
+    else:
+        monkeypatch.setattr(recalibration, "recalibrate", fail)
+    with open_register(settings) as register:
+        register.add_person("Ada", [face(1, SFACE)], "I agree.")
+    warnings: list[str] = []
+    with open_roster(settings, warnings.append) as roster:
+        assert roster.revoke("Ada").status is PersonStatus.REVOKED
+    (warning,) = warnings
+    assert "stay conservative" in warning
+    assert ("not installed" if missing else "people change too fast") in warning
+
+
+def test_thresholds_are_found_once_when_a_bulk_desk_closes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_desk(settings, pytest.fail):
+        pass  # the first desk finds the thresholds of an empty site
+    calls: list[int] = []
+    monkeypatch.setattr(
+        recalibration, "recalibrate", lambda register, *_: calls.append(register.gallery_revision())
+    )
+    with open_desk(settings, pytest.fail, one_by_one=False):
+        assert calls == []
+    assert len(calls) == 1
+
+
+def test_the_thresholds_found_are_those_of_the_active_people(settings: Settings) -> None:
+    with open_site(settings) as site:
+        site.register.add_person("Ada", [face(1, SFACE)], "I agree.")
+        find_thresholds(site, pytest.fail)
+        latest = site.register.latest_calibration(site.release.release_id)
+        assert latest is not None
+        assert latest.gallery_revision == site.register.gallery_revision()
+        assert latest.details["people"] == 1
+
+
+@pytest.mark.shared
+def test_real_people_are_enrolled_by_one_photo_and_found_by_another(settings: Settings, shared: Path) -> None:
+    images = shared / "data" / "lfw_dev" / "images"
+    several = [folder for folder in sorted(images.iterdir()) if len(list(folder.iterdir())) > 1]
+    people, strangers = several[:20], several[20:60]
+    with open_desk(settings, lambda _: None, one_by_one=False) as service:
+        options = {"photos_per_person": 1, "largest_face": True}
+        results = list(enrol_folders(service, people, "test", **options))  # type: ignore[arg-type]
+    assert sum(result.enrolment is not None for result in results) >= 19
+    with open_site(settings) as site:
+        view, analyser = site.view(), site.analyser
+        names = {one.person_id: one.name for one in site.register.people()}
+
+        def found(folder: Path) -> str | None:
+            best = view.gallery.search(
+                analyser.analyse(read_picture(sorted(folder.iterdir())[1]))[0].embedding
+            ).best
+            assert best is not None
+            accepted = view.release.threshold.accepts(best.score, SFACE)
+            return names[best.person_id] if accepted else None
+
+        outcomes = [found(folder) for folder in people]
+        right = sum(
+            outcome == folder.name.replace("_", " ") for outcome, folder in zip(outcomes, people, strict=True)
+        )
+        assert right >= 17
+        assert right == sum(outcome is not None for outcome in outcomes), "nobody is taken for another"
+        assert [found(folder) for folder in strangers] == [None] * len(strangers)
