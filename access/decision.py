@@ -1,0 +1,51 @@
+"""The decision: pure, no clock, no file, no socket. In doubt the door stays shut."""
+
+import math
+
+from access.evidence import Evidence
+from access.policy import Policy
+from models.domain import Decision, Deny, DenyReason, Grant, LockState
+
+MOVING_LOCKS = frozenset({LockState.LOCKED, LockState.RELEASED, LockState.HELD})
+"""The states of a lock that answers and can move. Unknown is not locked."""
+
+CLOCK_ROUNDING_S = 1e-6
+"""A picture of this very moment may seem to come from the future by a rounding error."""
+
+
+def decide(evidence: Evidence, policy: Policy, now: float) -> Decision:
+    """Grant or deny, from what one track's pictures say together.
+
+    Args:
+        evidence: what is known of the track, the gallery and the lock.
+        policy: what is demanded.
+        now: seconds of the clock that stamped the pictures.
+
+    Raises:
+        ModelMismatchError: the search was made by another network than the threshold is for.
+    """
+    age_s = now - evidence.newest_at_s
+    if not -CLOCK_ROUNDING_S <= age_s <= policy.stale_s:  # NaN and the future are stale, too
+        return Deny(DenyReason.STALE_FRAME)
+    if evidence.enrolled < 1:
+        return Deny(DenyReason.NOBODY_ENROLLED)
+    if evidence.frames < policy.min_frames:
+        if evidence.refused > evidence.frames:
+            return Deny(DenyReason.POOR_QUALITY, evidence.advice)
+        return Deny(DenyReason.NOT_ENOUGH_EVIDENCE)
+    return _identify(evidence, policy)
+
+
+def _identify(evidence: Evidence, policy: Policy) -> Decision:
+    result = evidence.result
+    if result is None or result.best is None:  # someone is enrolled, yet the search names nobody
+        return Deny(DenyReason.MODEL_FAULT)
+    if not math.isfinite(result.best.score) or math.isnan(result.margin):
+        return Deny(DenyReason.MODEL_FAULT)
+    if not policy.threshold.accepts(result.best.score, result.model_id):
+        return Deny(DenyReason.NOT_RECOGNISED)
+    if result.margin < policy.min_margin:
+        return Deny(DenyReason.AMBIGUOUS)
+    if evidence.lock not in MOVING_LOCKS:
+        return Deny(DenyReason.LOCK_FAULT)
+    return Grant(result.best.person_id)

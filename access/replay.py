@@ -1,0 +1,34 @@
+"""The door's loop on a recording, with the recording's own clock: the same clip gives the same decisions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from access.assembly import build_loop, look_at
+from access.audit import MemoryAudit
+from access.cameras.clip import ClipCamera
+from access.events import DoorEvent
+from access.locks.simulated import SimulatedLock
+from access.loop import DoorLoop
+from models.clock import SimulatedClock
+from models.ports import Camera
+from models.site import Site
+
+
+def replay_clip(site: Site, clip: Path) -> Iterator[DoorEvent]:
+    """Every decision on a clip. Nothing is written into the register and no real lock moves.
+
+    Raises:
+        CameraAbsentError: there is no such clip.
+    """
+    clock = SimulatedClock()
+    view = look_at(site)
+    loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
+    with ClipCamera(clip, clock) as camera:
+        yield from run_through(camera, loop)
+
+
+def run_through(camera: Camera, loop: DoorLoop) -> Iterator[DoorEvent]:
+    """Every decision from the first frame of an open camera to its last."""
+    while (frame := camera.read()) is not None:
+        yield from loop.step(frame)
+    yield from loop.finish()

@@ -1,0 +1,187 @@
+"""A door of parts that do as they are told: who stands there is written into the picture's colours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from access.audit import MemoryAudit
+from access.events import DoorEvent
+from access.locks.simulated import SimulatedLock
+from access.loop import DoorLoop
+from access.policy import Policy
+from access.site_view import SiteView
+from access.tracking import Tracker
+from models.clock import SimulatedClock
+from models.domain import (
+    Box,
+    Embedding,
+    Face,
+    FaceCrop,
+    Frame,
+    ImageArray,
+    PersonId,
+    Quality,
+    QualityReason,
+    Template,
+    Threshold,
+)
+from models.errors import DoorwardError, RegisterError
+from models.gallery.gallery import Gallery
+from models.vision.alignment import TEMPLATE_112
+
+MODEL = "net-1"
+D = 16
+ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
+PEOPLE = {1: ADA, 2: BOB}
+STRANGER = 3
+FRAME_S = 0.1
+POLICY = Policy(Threshold(0.5, "cosine", MODEL))
+
+
+def vector_of(who: int) -> Embedding:
+    """Person number `who`: a unit vector along axis `who`; 12 lies between 1 and 2, like a lookalike."""
+    axes = [int(digit) for digit in str(who)]
+    vector = np.zeros(D, np.float32)
+    vector[axes] = 1 / np.sqrt(len(axes))
+    return Embedding(vector, MODEL)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Someone in front of the camera: who, where, and whether the picture is good."""
+
+    who: int
+    left: int = 100
+    good: bool = True
+    size: int = 112
+
+
+def picture(stands: Sequence[Stand]) -> ImageArray:
+    image = np.zeros((240, 640, 3), np.uint8)
+    for stand in stands:
+        image[40 : 40 + stand.size, stand.left : stand.left + stand.size] = (
+            stand.who,
+            200 if stand.good else 0,
+            0,
+        )
+    return image
+
+
+class ColourDetector:
+    """Finds the coloured squares."""
+
+    def __init__(self) -> None:
+        self.stands: Sequence[Stand] = ()
+
+    def detect(self, image: ImageArray) -> list[Face]:
+        faces = []
+        for stand in sorted(self.stands, key=lambda s: -s.size):
+            box = Box(stand.left, 40, stand.left + stand.size, 40 + stand.size)
+            landmarks = TEMPLATE_112 * (stand.size / 112) + np.array([stand.left, 40], np.float32)
+            faces.append(Face(box, landmarks.astype(np.float32), 0.9))
+        return faces
+
+
+class ColourEncoder:
+    """Reads the person's number from the middle of the crop."""
+
+    model_id = MODEL
+    dimension = D
+
+    def __init__(self) -> None:
+        self.embedded = 0
+        self.error: DoorwardError | None = None
+
+    def embed(self, crops: list[FaceCrop]) -> list[Embedding]:
+        if self.error is not None and crops:
+            raise self.error
+        self.embedded += len(crops)
+        return [vector_of(int(crop.image[56, 56, 2])) for crop in crops]
+
+
+def colour_quality(image: ImageArray, face: Face, crop: FaceCrop) -> Quality:
+    reasons = () if crop.image[56, 56, 1] else (QualityReason.TOO_DARK,)
+    return Quality(112, 100, 0, 0, 0, 120, 40, reasons)
+
+
+def gallery_of(*people: int) -> Gallery:
+    return Gallery.build([Template(f"t{who}", PEOPLE[who], vector_of(who)) for who in people], MODEL)
+
+
+class RecordingLock(SimulatedLock):
+    """Notes what had been written when it was released."""
+
+    def __init__(self, clock: SimulatedClock, audit: MemoryAudit) -> None:
+        super().__init__(clock)
+        self._audit = audit
+        self.written_at_release: list[list[DoorEvent]] = []
+
+    def release(self, unlock_s: float) -> None:
+        self.written_at_release.append(list(self._audit.events))
+        super().release(unlock_s)
+
+
+class FailingAudit(MemoryAudit):
+    """Fails while `broken`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+
+    def append(self, event: DoorEvent) -> None:
+        if self.broken:
+            raise RegisterError("the disk is full: free some space")
+        super().append(event)
+
+
+@dataclass
+class Door:
+    """The loop with all its parts at hand."""
+
+    policy: Policy = POLICY
+    clock: SimulatedClock = field(default_factory=SimulatedClock)
+    detector: ColourDetector = field(default_factory=ColourDetector)
+    encoder: ColourEncoder = field(default_factory=ColourEncoder)
+    audit: FailingAudit = field(default_factory=FailingAudit)
+    view_error: DoorwardError | None = None
+
+    def __post_init__(self) -> None:
+        self.view = SiteView(1, "release-1", self.encoder, gallery_of(1, 2), self.policy)
+        self.lock = RecordingLock(self.clock, self.audit)
+        self.loop = DoorLoop(
+            detector=self.detector,
+            tracker=Tracker(),
+            assess=colour_quality,
+            view=self._current,
+            clock=self.clock,
+            audit=self.audit,
+            lock=self.lock,
+            unlock_s=5.0,
+            min_face_px=32.0,
+            timer=self.clock.monotonic_s,
+        )
+
+    def _current(self) -> SiteView:
+        if self.view_error is not None:
+            raise self.view_error
+        return self.view
+
+    def enrol(self, *people: int) -> None:
+        """Swap the whole view, as a change of the register does."""
+        revision = self.view.revision + 1
+        self.view = SiteView(revision, "release-1", self.encoder, gallery_of(*people), self.policy)
+
+    def show(self, *stands: Stand, late_s: float = 0.0) -> list[DoorEvent]:
+        """One frame, taken `late_s` before the door sees it."""
+        self.clock.sleep(FRAME_S)
+        self.detector.stands = stands
+        return self.loop.step(Frame(picture(stands), self.clock.monotonic_s() - late_s))
+
+    def watch(self, *stands: Stand, frames: int) -> list[DoorEvent]:
+        """The same picture for some frames."""
+        return [event for _ in range(frames) for event in self.show(*stands)]
+
+    def empty(self, frames: int = 8) -> list[DoorEvent]:
+        """Nobody there, long enough for a track to end."""
+        return self.watch(frames=frames)

@@ -1,0 +1,178 @@
+"""The decision: every outcome once, and the properties that must hold for all evidence."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access.decision import decide
+from access.evidence import Evidence
+from access.policy import Policy
+from models.domain import (
+    Candidate,
+    Deny,
+    DenyReason,
+    Grant,
+    LockState,
+    PersonId,
+    QualityReason,
+    SearchResult,
+    Threshold,
+)
+from models.errors import ModelMismatchError
+
+ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
+MODEL = "net-1"
+POLICY = Policy(Threshold(0.4, "cosine", MODEL), min_margin=0.05, min_frames=3, stale_s=0.5)
+
+
+def found(best: float, runner_up: float | None = 0.1, model_id: str = MODEL) -> SearchResult:
+    second = None if runner_up is None else Candidate(BOB, runner_up)
+    return SearchResult(Candidate(ADA, best), second, model_id)
+
+
+GOOD = Evidence(
+    frames=3,
+    refused=0,
+    advice=(),
+    newest_at_s=10.0,
+    result=found(0.8),
+    enrolled=2,
+    lock=LockState.LOCKED,
+)
+
+
+def test_enough_agreeing_pictures_of_an_enrolled_person_open_the_door() -> None:
+    assert decide(GOOD, POLICY, 10.1) == Grant(ADA)
+
+
+def test_a_score_at_the_threshold_passes_and_one_below_does_not() -> None:
+    assert decide(replace(GOOD, result=found(0.4)), POLICY, 10.0) == Grant(ADA)
+    below = replace(GOOD, result=found(math.nextafter(0.4, 0)))
+    assert decide(below, POLICY, 10.0) == Deny(DenyReason.NOT_RECOGNISED)
+
+
+def test_a_single_enrolled_person_needs_no_runner_up() -> None:
+    assert decide(replace(GOOD, result=found(0.8, None), enrolled=1), POLICY, 10.0) == Grant(ADA)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"newest_at_s": 9.4}, DenyReason.STALE_FRAME),
+        ({"newest_at_s": 10.2}, DenyReason.STALE_FRAME),
+        ({"newest_at_s": math.nan}, DenyReason.STALE_FRAME),
+        ({"enrolled": 0}, DenyReason.NOBODY_ENROLLED),
+        ({"frames": 2}, DenyReason.NOT_ENOUGH_EVIDENCE),
+        ({"frames": 2, "refused": 2}, DenyReason.NOT_ENOUGH_EVIDENCE),
+        ({"frames": 2, "refused": 3}, DenyReason.POOR_QUALITY),
+        ({"result": None}, DenyReason.MODEL_FAULT),
+        ({"result": SearchResult(None, None, MODEL)}, DenyReason.MODEL_FAULT),
+        ({"result": found(math.nan)}, DenyReason.MODEL_FAULT),
+        ({"result": found(math.inf)}, DenyReason.MODEL_FAULT),
+        ({"result": found(0.8, math.nan)}, DenyReason.MODEL_FAULT),
+        ({"result": found(0.39)}, DenyReason.NOT_RECOGNISED),
+        ({"result": found(0.8, 0.76)}, DenyReason.AMBIGUOUS),
+        ({"lock": LockState.UNKNOWN}, DenyReason.LOCK_FAULT),
+        ({"lock": LockState.JAMMED}, DenyReason.LOCK_FAULT),
+    ],
+)
+def test_each_lack_has_its_reason(change: dict[str, object], reason: DenyReason) -> None:
+    decision = decide(replace(GOOD, **change), POLICY, 10.0)  # type: ignore[arg-type]
+    assert isinstance(decision, Deny)
+    assert decision.reason is reason
+
+
+def test_poor_pictures_come_with_what_to_do_about_them() -> None:
+    advice = (QualityReason.TOO_DARK, QualityReason.BLURRED)
+    evidence = replace(GOOD, frames=0, refused=4, advice=advice)
+    assert decide(evidence, POLICY, 10.0) == Deny(DenyReason.POOR_QUALITY, advice)
+
+
+def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
+    with pytest.raises(ModelMismatchError):
+        decide(replace(GOOD, result=found(0.8, model_id="net-2")), POLICY, 10.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"min_margin": -0.1},
+        {"min_margin": math.nan},
+        {"window_s": math.inf},
+        {"stale_s": -1.0},
+        {"cooldown_s": math.nan},
+        {"min_likeness": -1.5},
+        {"min_likeness": math.nan},
+        {"min_frames": 0},
+        {"max_faces": 0},
+    ],
+)
+def test_a_policy_that_demands_nothing_is_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        replace(POLICY, **change)  # type: ignore[arg-type]
+
+
+anything = st.floats(allow_nan=True, allow_infinity=True)
+scores = st.floats(-1, 1) | anything
+candidates = st.builds(Candidate, st.sampled_from([ADA, BOB]), scores)
+results = st.none() | st.builds(SearchResult, st.none() | candidates, st.none() | candidates, st.just(MODEL))
+FIELDS = {
+    "frames": st.integers(0, 6),
+    "refused": st.integers(0, 6),
+    "newest_at_s": st.floats(9, 11) | anything,
+    "result": results,
+    "enrolled": st.integers(0, 3),
+    "lock": st.sampled_from(LockState),
+}
+# Good evidence with any of its parts replaced: grants and denials are both common.
+evidences = st.fixed_dictionaries({}, optional=FIELDS).map(lambda change: replace(GOOD, **change))
+thresholds = st.floats(-1, 1)
+
+
+@given(evidences, thresholds, st.floats(0, 2))
+def test_raising_the_threshold_never_turns_a_denial_into_a_grant(
+    evidence: Evidence, value: float, rise: float
+) -> None:
+    low = replace(POLICY, threshold=Threshold(value, "cosine", MODEL))
+    high = replace(POLICY, threshold=Threshold(value + rise, "cosine", MODEL))
+    denied = isinstance(decide(evidence, low, 10.0), Deny)
+    assert not (denied and isinstance(decide(evidence, high, 10.0), Grant))
+
+
+@given(evidences, st.integers(1, 4), st.floats(0, 0.5))
+def test_demanding_more_never_turns_a_denial_into_a_grant(
+    evidence: Evidence, frames: int, margin: float
+) -> None:
+    stricter = replace(POLICY, min_frames=POLICY.min_frames + frames, min_margin=POLICY.min_margin + margin)
+    denied = isinstance(decide(evidence, POLICY, 10.0), Deny)
+    assert not (denied and isinstance(decide(evidence, stricter, 10.0), Grant))
+
+
+@given(evidences, thresholds)
+def test_a_grant_means_that_everything_was_in_order(evidence: Evidence, value: float) -> None:
+    policy = replace(POLICY, threshold=Threshold(value, "cosine", MODEL))
+    decision = decide(evidence, policy, 10.0)
+    if isinstance(decision, Deny):
+        return
+    assert evidence.result is not None and evidence.result.best is not None
+    best, runner_up = evidence.result.best, evidence.result.runner_up
+    assert decision == Grant(best.person_id)
+    assert math.isfinite(best.score) and best.score >= value
+    assert runner_up is None or best.score - runner_up.score >= policy.min_margin
+    assert 0 <= 10.0 - evidence.newest_at_s <= policy.stale_s
+    assert evidence.frames >= policy.min_frames and evidence.enrolled > 0
+    assert evidence.lock in {LockState.LOCKED, LockState.RELEASED, LockState.HELD}
+
+
+@given(evidences, st.floats(0.51, 1e6))
+def test_stale_evidence_never_opens(evidence: Evidence, age_s: float) -> None:
+    evidence = replace(evidence, newest_at_s=10.0)
+    assert isinstance(decide(evidence, POLICY, 10.0 + age_s), Deny)
+
+
+@given(evidences, st.sampled_from([LockState.UNKNOWN, LockState.JAMMED]))
+def test_a_dead_lock_is_never_told_to_open(evidence: Evidence, state: LockState) -> None:
+    assert isinstance(decide(replace(evidence, lock=state), POLICY, 10.0), Deny)

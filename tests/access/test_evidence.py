@@ -1,0 +1,115 @@
+"""Evidence over the pictures of one track, against a plain loop over single scores."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access.evidence import TrackEvidence, weigh
+from access.policy import Policy
+from models.domain import (
+    Candidate,
+    Embedding,
+    LockState,
+    PersonId,
+    Quality,
+    QualityReason,
+    SearchResult,
+    Threshold,
+)
+from models.errors import EmbeddingError
+
+MODEL = "net-1"
+POLICY = Policy(Threshold(0.4, "cosine", MODEL), window_s=1.0, min_likeness=0.4)
+D = 16
+
+
+def near(direction: int, noise: float, seed: int, model_id: str = MODEL) -> Embedding:
+    vector = np.eye(D)[direction] + noise * np.random.default_rng(seed).normal(size=D) / np.sqrt(D)
+    return Embedding((vector / np.linalg.norm(vector)).astype(np.float32), model_id)
+
+
+@given(st.integers(0, 1000), st.lists(st.floats(0.05, 1), min_size=1, max_size=6), st.floats(0, 1))
+def test_the_fused_score_is_the_weighted_mean_of_the_single_scores(
+    seed: int, weights: list[float], noise: float
+) -> None:
+    evidence = TrackEvidence()
+    pictures = [near(0, noise, seed + i) for i in range(len(weights))]
+    for i, (picture, weight) in enumerate(zip(pictures, weights, strict=True)):
+        evidence.accept(picture, weight, 0.1 * i, replace(POLICY, min_likeness=-1.0))
+    template = near(1, 2.0, seed + 100).vector
+    naive = sum(w * float(p.vector @ template) for w, p in zip(weights, pictures, strict=True)) / sum(weights)
+    probe = evidence.fuse()
+    assert probe is not None and 0 < probe.length <= 1 + 1e-6
+    unit_score = float(probe.embedding.vector @ template)
+    searched = SearchResult(Candidate(PersonId("a"), unit_score), None, MODEL)
+    rescaled = probe.rescale(searched)
+    assert rescaled.best is not None and rescaled.runner_up is None
+    assert rescaled.best.score == pytest.approx(naive, abs=1e-5)
+
+
+def test_pictures_that_contradict_each_other_say_nothing() -> None:
+    evidence = TrackEvidence()
+    for sign in (1, -1):
+        vector = (sign * np.eye(D)[0]).astype(np.float32)
+        evidence.accept(Embedding(vector, MODEL), 1.0, 0.0, replace(POLICY, min_likeness=-1.0))
+    with pytest.raises(EmbeddingError, match="contradict"):
+        evidence.fuse()
+
+
+def test_nothing_accepted_is_nothing_to_search() -> None:
+    assert TrackEvidence().fuse() is None
+
+
+def test_pictures_leave_the_window() -> None:
+    evidence = TrackEvidence()
+    for at_s in (0.0, 0.5, 1.0, 1.8):
+        evidence.accept(near(0, 0.1, int(10 * at_s)), 1.0, at_s, POLICY)
+    assert evidence.frames == 2
+    evidence.refuse((QualityReason.BLURRED,), 3.0, POLICY)
+    assert evidence.frames == 0
+
+
+def test_a_swap_of_people_restarts_the_evidence() -> None:
+    evidence = TrackEvidence()
+    for i in range(3):
+        assert not evidence.accept(near(0, 0.1, i), 1.0, 0.1 * i, POLICY)
+    evidence.refuse((QualityReason.BLURRED,), 0.3, POLICY)
+    assert evidence.accept(near(1, 0.1, 9), 1.0, 0.4, POLICY)
+    assert evidence.frames == 1
+    concluded = evidence.conclude(None, 1, LockState.LOCKED)
+    assert (concluded.frames, concluded.refused, concluded.newest_at_s) == (1, 0, 0.4)
+    probe = evidence.fuse()
+    assert probe is not None
+    assert float(probe.embedding.vector[1]) > 0.9
+
+
+def test_another_network_restarts_the_evidence() -> None:
+    evidence = TrackEvidence()
+    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, POLICY)
+    assert evidence.accept(near(0, 0.1, 2, "net-2"), 1.0, 0.1, POLICY)
+    assert evidence.frames == 1
+
+
+def test_advice_is_what_was_wrong_most_often() -> None:
+    evidence = TrackEvidence()
+    dark, blurred, small = QualityReason.TOO_DARK, QualityReason.BLURRED, QualityReason.TOO_SMALL
+    for i, reasons in enumerate([(blurred,), (dark, blurred), (dark, blurred), (small,)]):
+        evidence.refuse(reasons, 0.1 * i, POLICY)
+    concluded = evidence.conclude(None, 1, LockState.LOCKED)
+    assert concluded.advice == (blurred, dark)
+    assert concluded.refused == 4
+
+
+def quality(face_px: float, yaw_deg: float = 0.0) -> Quality:
+    return Quality(face_px, 100, yaw_deg, 0, 0, 120, 40)
+
+
+def test_large_faces_that_look_ahead_count_most() -> None:
+    assert weigh(quality(112)) == weigh(quality(400)) == 1.0
+    assert weigh(quality(56)) == 0.5
+    assert weigh(quality(112, 60)) == pytest.approx(0.5)
+    assert weigh(quality(112)) > weigh(quality(112, 30)) > weigh(quality(112, 90)) > 0
+    assert weigh(quality(0)) > 0

@@ -1,0 +1,248 @@
+"""The loop: the order of its acts, what it writes and how often; every failure keeps the door shut."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import access.loop
+from access.events import DoorEvent
+from access.locks.simulated import LockEvent
+from models.domain import Deny, DenyReason, LockState, QualityReason
+from models.errors import (
+    CameraLostError,
+    EmbeddingError,
+    GalleryError,
+    InputError,
+    ModelMismatchError,
+    RegisterLockedError,
+    ReleaseError,
+    StorageFullError,
+)
+from tests.access.door import ADA, BOB, POLICY, STRANGER, Door, Stand
+
+
+def told(events: list[DoorEvent]) -> list[tuple[str, str]]:
+    return [(event.outcome, str(event.reason)) for event in events]
+
+
+def test_it_can_be_read_in_one_sitting() -> None:
+    assert len(Path(access.loop.__file__).read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_an_enrolled_person_gets_in_at_the_third_picture_and_is_written_down_first() -> None:
+    door = Door()
+    assert door.watch(Stand(1), frames=2) == []
+    assert door.lock.state() is LockState.LOCKED
+    (event,) = door.show(Stand(1))
+    assert (event.outcome, event.reason, event.person_id, event.frames) == ("granted", "recognised", ADA, 3)
+    assert (event.runner_up, event.threshold, event.release) == (BOB, 0.5, "release-1")
+    assert event.score == pytest.approx(1.0, abs=1e-5)
+    assert event.margin == pytest.approx(1.0, abs=1e-5)
+    assert set(event.stages_ms) == {"detect", "track", "align", "quality", "embed", "search", "decide"}
+    assert door.lock.state() is LockState.RELEASED
+    assert door.lock.written_at_release == [[event]]
+
+
+def test_the_lock_is_never_released_when_the_grant_cannot_be_written() -> None:
+    door = Door()
+    door.audit.broken = True
+    events = door.watch(Stand(1), frames=20)
+    assert told(events) == [("fault", "register_fault")]
+    assert not events[0].written
+    assert door.lock.written_at_release == []
+    assert [visit.decision for visit in door.loop.visible] == [Deny(DenyReason.REGISTER_FAULT)]
+    door.audit.broken = False
+    assert told(door.show(Stand(1))) == [("granted", "recognised")]
+
+
+def test_a_stranger_is_denied_once_and_not_in_every_frame() -> None:
+    door = Door()
+    assert told(door.watch(Stand(STRANGER), frames=30)) == [("denied", "not_recognised")]
+    assert door.empty() == []
+    assert told(door.watch(Stand(STRANGER), frames=5)) == [("denied", "not_recognised")]
+    assert door.lock.written_at_release == []
+
+
+def test_a_lookalike_of_two_people_is_ambiguous() -> None:
+    door = Door()
+    (event,) = door.watch(Stand(12), frames=10)
+    assert (event.outcome, event.reason) == ("denied", "ambiguous")
+    assert {event.person_id, event.runner_up} == {ADA, BOB}
+
+
+def test_after_a_grant_the_track_rests_unembedded_and_is_judged_again_later() -> None:
+    door = Door(policy=replace(POLICY, cooldown_s=2.0))
+    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    embedded = door.encoder.embedded
+    assert door.watch(Stand(1), frames=18) == []
+    assert door.encoder.embedded == embedded
+    assert told(door.watch(Stand(1), frames=5)) == [("granted", "recognised")]
+
+
+def test_a_denied_track_may_still_be_granted_when_the_person_becomes_known() -> None:
+    door = Door()
+    door.enrol(2)
+    assert told(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
+    door.enrol(1, 2)
+    assert told(door.show(Stand(1))) == [("granted", "recognised")]
+
+
+def test_a_person_revoked_meanwhile_stays_outside() -> None:
+    door = Door()
+    door.watch(Stand(1), frames=2)
+    door.enrol(2)
+    assert told(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
+
+
+def test_a_swap_of_people_inside_a_track_borrows_nothing() -> None:
+    door = Door()
+    assert door.watch(Stand(1), frames=2) == []
+    assert told(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]
+    assert door.lock.written_at_release == []
+    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+
+
+def test_whoever_replaces_a_denied_person_in_the_same_track_is_denied_anew() -> None:
+    door = Door()
+    first = door.watch(Stand(3), frames=5)
+    second = door.watch(Stand(4), frames=5)
+    assert told(first) == told(second) == [("denied", "not_recognised")]
+    assert first[0].track == second[0].track
+
+
+def test_with_nobody_enrolled_everyone_is_told_so_at_once() -> None:
+    door = Door()
+    door.enrol()
+    assert told(door.show(Stand(1))) == [("denied", "nobody_enrolled")]
+    assert door.watch(Stand(1), frames=10) == []
+
+
+def test_poor_pictures_are_written_when_the_person_leaves() -> None:
+    door = Door()
+    assert door.watch(Stand(1, good=False), frames=10) == []
+    assert [visit.decision for visit in door.loop.visible] == [
+        Deny(DenyReason.POOR_QUALITY, (QualityReason.TOO_DARK,))
+    ]
+    (event,) = door.empty()
+    assert (event.outcome, event.reason, event.advice) == (
+        "denied",
+        "poor_quality",
+        (QualityReason.TOO_DARK,),
+    )
+    assert door.encoder.embedded == 0
+
+
+def test_better_pictures_after_poor_ones_open_the_door() -> None:
+    door = Door()
+    door.watch(Stand(1, good=False), frames=10)
+    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    assert door.empty() == []
+
+
+def test_too_few_pictures_are_written_when_the_clip_ends() -> None:
+    door = Door(policy=replace(POLICY, min_frames=5))
+    door.watch(Stand(1), frames=4)
+    assert door.loop.finish() == []
+    door = Door(policy=replace(POLICY, window_s=0.15))
+    door.watch(Stand(1), frames=4)
+    assert told(door.loop.finish()) == [("denied", "not_enough_evidence")]
+
+
+def test_a_face_that_only_flickers_is_no_event() -> None:
+    door = Door()
+    door.watch(Stand(1), frames=2)
+    assert door.empty() == []
+
+
+def test_two_people_are_judged_each_by_their_own_pictures() -> None:
+    door = Door()
+    events = door.watch(Stand(1), Stand(STRANGER, left=400), frames=5)
+    assert sorted(told(events)) == [("denied", "not_recognised"), ("granted", "recognised")]
+    assert len({event.track for event in events}) == 2
+
+
+def test_only_the_largest_faces_are_embedded() -> None:
+    door = Door(policy=replace(POLICY, max_faces=1))
+    (event,) = door.watch(Stand(2, size=100), Stand(1, left=400), frames=3)
+    assert (event.person_id, door.encoder.embedded) == (ADA, 3)
+    (event,) = door.watch(Stand(2, size=100), Stand(1, left=400), frames=3)
+    assert (event.person_id, door.encoder.embedded) == (BOB, 6)
+
+
+def test_passers_by_are_not_followed() -> None:
+    door = Door()
+    assert door.watch(Stand(1, size=24), frames=10) == []
+    assert door.loop.visible == []
+
+
+@pytest.mark.parametrize("late_s", [0.6, -0.6])
+def test_a_picture_of_another_time_is_dropped_unseen(late_s: float) -> None:
+    door = Door()
+    events = [event for _ in range(10) for event in door.show(Stand(1), late_s=late_s)]
+    assert told(events) == [("fault", "stale_frame")]
+    assert door.encoder.embedded == 0
+
+
+@pytest.mark.parametrize("trouble", [LockEvent.JAM, LockEvent.LOSE_POWER, LockEvent.STOP_ANSWERING])
+def test_a_lock_in_trouble_is_not_told_to_open(trouble: LockEvent) -> None:
+    door = Door()
+    door.lock.suffer(trouble)
+    assert told(door.watch(Stand(1), frames=10)) == [("denied", "lock_fault")]
+    assert door.lock.written_at_release == []
+
+
+def test_a_lock_that_fails_when_told_to_open_is_a_fault_and_tried_again_after_the_cooldown() -> None:
+    door = Door(policy=replace(POLICY, cooldown_s=6.0))
+    door.lock.close()
+    expected = [("granted", "recognised"), ("fault", "lock_fault")]
+    assert told(door.watch(Stand(1), frames=30)) == expected
+    assert [visit.decision for visit in door.loop.visible] == [Deny(DenyReason.LOCK_FAULT)]
+    assert told(door.watch(Stand(1), frames=40)) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (EmbeddingError("nan"), "model_fault"),
+        (ModelMismatchError("mixed"), "model_fault"),
+        (GalleryError("impossible row"), "register_fault"),
+        (ReleaseError("altered"), "register_fault"),
+        (InputError("degenerate landmarks"), "poor_quality"),
+        (RegisterLockedError("held"), "register_fault"),
+    ],
+)
+def test_every_typed_failure_denies_with_its_reason(error: Exception, reason: str) -> None:
+    door = Door()
+    door.encoder.error = error  # type: ignore[assignment]
+    (event,) = door.watch(Stand(1), frames=10)
+    assert (event.outcome, event.reason, event.detail, event.written) == ("fault", reason, str(error), True)
+    assert door.lock.written_at_release == []
+    door.encoder.error = None
+    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+
+
+def test_an_unreadable_register_keeps_the_door_shut() -> None:
+    door = Door()
+    door.view_error = StorageFullError("no space")
+    assert told(door.watch(Stand(1), frames=10)) == [("fault", "register_fault")]
+    assert door.lock.written_at_release == []
+
+
+def test_an_untyped_failure_ends_the_loop_with_the_door_shut() -> None:
+    door = Door()
+    door.encoder.error = ZeroDivisionError("a bug")  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        door.watch(Stand(1), frames=1)
+    assert door.lock.state() is LockState.LOCKED
+
+
+def test_a_camera_lost_for_an_hour_is_one_event() -> None:
+    door = Door()
+    events = []
+    for _ in range(3600):
+        door.clock.sleep(1.0)
+        events += door.loop.fault(CameraLostError("gone"))
+    assert told(events) == [("fault", "camera_fault")]
+    door.clock.sleep(60.0)
+    assert told(door.loop.fault(CameraLostError("gone"))) == [("fault", "camera_fault")]
