@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,9 @@ unlock_s = 3.0
 
 [detector]
 max_side = 320  # whoever comes to this door comes close: smaller pictures are enough, and quicker
+
+[decision]
+min_margin = 0.2  # drawn from few numbers, they are more alike than the people thresholds are found with
 """
 CONSENT = "I do not exist, and I agree that this demo recognises me."
 
@@ -97,13 +100,20 @@ def scene_of(guests: list[Guest], pace: Pace) -> Scene:
     )
 
 
-def invite(visits: int, seed: int) -> list[Guest]:
-    """Who comes, in which order; the same for the same seed. Every enrolled person has the same chance."""
+def invite(visits: int, seed: int, names: Collection[str]) -> list[Guest]:
+    """Who comes, in which order; the same for the same seed. Every enrolled person has the same chance.
+
+    Args:
+        visits: how many.
+        seed: of the people.
+        names: who is enrolled; the desk refuses people who are too alike, and those stay away.
+    """
     rng = np.random.default_rng([seed, 41])
+    enrolled = [position for position in range(ENROLLED) if name_of(position) in names]
     guests = []
     for number in range(visits):
         is_stranger = rng.random() < STRANGER_SHARE
-        who = int(rng.integers(ENROLLED))
+        who = enrolled[int(rng.integers(len(enrolled)))]
         name = None if is_stranger else name_of(who)
         person = SyntheticPerson(_person_seed(seed, ENROLLED + number if is_stranger else who))
         guests.append(Guest(number, person, name))
@@ -144,7 +154,7 @@ def draw_photos(settings: Settings, seed: int, advance: Callable[[int], None]) -
 
 
 def enrol(settings: Settings, photos: Path) -> None:
-    """Enrol everyone with the real command.
+    """Enrol everyone with the real command, which may refuse some: for being too alike, or for poor photos.
 
     Raises:
         DoorwardError: the command failed; the message has its words.

@@ -34,8 +34,8 @@ def demo(
         photos = show.draw_photos(settings, seed, advance)
     with console.progress("Enrolling them", None):
         show.enrol(settings, photos)
-    guests = show.invite(visits, seed)
     with open_site(settings) as site:
+        guests = show.invite(visits, seed, show.names_in(site).values())
         if headless:
             run_headless(console, site, guests)
         else:

@@ -1,21 +1,22 @@
 """What the pictures of one track say together.
 
-A track's pictures are fused into their weighted mean `m` (not re-normalised). For a template `t` the fused
-score `<m, t>` is the weighted mean of the single scores `<e_i, t>`, so a threshold that was calibrated on
-single pictures stays valid: averaging takes noise away and adds nothing. Re-normalising `m` would divide all
-scores by `|m| < 1`, strangers' scores too, and quietly loosen the threshold. The gallery searches unit
-vectors, therefore it is asked for `m / |m|` and its scores are multiplied by `|m|`.
+The fused score of a person is the weighted mean of the single pictures' scores, so a threshold that was
+calibrated on single pictures stays valid: averaging takes noise away and adds nothing. The normalised mean of
+the embeddings only finds *who* is most alike. Its own score would not do: it is higher than the mean of the
+single scores, for strangers too, and would quietly loosen the threshold.
 """
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from access.policy import Policy
-from models.domain import Candidate, Embedding, LockState, Quality, QualityReason, SearchResult
+from models.domain import Candidate, Embedding, LockState, PersonId, Quality, QualityReason, SearchResult
 from models.errors import EmbeddingError
+from models.gallery.gallery import Gallery
 
 FULL_WEIGHT_FACE_PX = 112.0
 """A face as large as the crop loses nothing to enlargement; from here on, size adds no weight."""
@@ -48,21 +49,6 @@ class Evidence:
     result: SearchResult | None
     enrolled: int
     lock: LockState
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Probe:
-    """The fused pictures: `embedding` is m / |m|, `length` is |m| in (0, 1]."""
-
-    embedding: Embedding
-    length: float
-
-    def rescale(self, result: SearchResult) -> SearchResult:
-        """The search of `embedding` as scores of m: the weighted means of the single pictures' scores."""
-        return replace(result, best=self._rescale(result.best), runner_up=self._rescale(result.runner_up))
-
-    def _rescale(self, candidate: Candidate | None) -> Candidate | None:
-        return None if candidate is None else replace(candidate, score=candidate.score * self.length)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,18 +99,32 @@ class TrackEvidence:
         self._refused.clear()
         self.newest_at_s = -math.inf
 
-    def fuse(self) -> Probe | None:
-        """The weighted mean of the accepted pictures; None without any. Raises EmbeddingError."""
+    def fuse(self) -> Embedding | None:
+        """The normalised weighted mean of the accepted pictures; None without any. Raises EmbeddingError."""
         if not self._pictures:
             return None
-        weights = np.array([picture.weight for picture in self._pictures], np.float64)  # (K,)
         vectors = np.stack([picture.embedding.vector for picture in self._pictures])  # (K, D)
-        mean = weights @ vectors / weights.sum()  # (D,)
+        mean = self._weights() @ vectors  # (D,)
         length = float(np.linalg.norm(mean))
         if not length > LEAST_LENGTH:
             raise EmbeddingError("the pictures of one face contradict each other: nothing can be said of it")
-        unit = (mean / length).astype(np.float32)
-        return Probe(Embedding(unit, self._pictures[0].embedding.model_id), length)
+        return Embedding((mean / length).astype(np.float32), self._pictures[0].embedding.model_id)
+
+    def search(self, gallery: Gallery) -> SearchResult | None:
+        """The two people most like the pictures taken together, with fused scores; None without pictures.
+
+        Raises:
+            ModelMismatchError, EmbeddingError, GalleryError: as `Gallery.search`.
+        """
+        probe = self.fuse()
+        if probe is None:
+            return None
+        found = gallery.search(probe)
+        people = [candidate.person_id for candidate in (found.best, found.runner_up) if candidate is not None]
+        fused = [Candidate(person_id, self._score(gallery, person_id)) for person_id in people]
+        fused.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
+        best, runner_up = (*fused, None, None)[:2]
+        return SearchResult(best, runner_up, found.model_id)
 
     def conclude(self, result: SearchResult | None, enrolled: int, lock: LockState) -> Evidence:
         """What `decide` is told, given what the gallery and the lock say."""
@@ -139,12 +139,21 @@ class TrackEvidence:
             lock=lock,
         )
 
+    def _weights(self) -> npt.NDArray[np.float64]:
+        """float64 (K,), adding up to 1."""
+        weights = np.array([picture.weight for picture in self._pictures], np.float64)
+        return np.asarray(weights / weights.sum(), np.float64)
+
+    def _score(self, gallery: Gallery, person_id: PersonId) -> float:
+        scores = [gallery.scores_of(person_id, picture.embedding) for picture in self._pictures]
+        return float(self._weights() @ scores)
+
     def _continues(self, embedding: Embedding, min_likeness: float) -> bool:
         before = self.fuse()
         return (
             before is not None
-            and before.embedding.model_id == embedding.model_id
-            and float(before.embedding.vector @ embedding.vector) >= min_likeness
+            and before.model_id == embedding.model_id
+            and float(before.vector @ embedding.vector) >= min_likeness
         )
 
     def _forget(self, at_s: float, window_s: float) -> None:

@@ -114,8 +114,7 @@ class DoorLoop:
 
     def _judge_visit(self, visit: Visit, view: SiteView, watch: Stopwatch) -> None:
         with watch.stage("search"):
-            probe = visit.evidence.fuse()
-            visit.result = None if probe is None else probe.rescale(view.gallery.search(probe.embedding))
+            visit.result = visit.evidence.search(view.gallery)
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, len(view.gallery.people), self._lock.state())
             visit.decision = decision = decide(evidence, view.policy, self._clock.monotonic_s())

@@ -153,8 +153,8 @@ def visible_structure(crop: FaceCrop) -> float:
     """How much there is to see where eyes and mouth should be: a covered part is smoother than a face.
 
     Sunglasses, a mask, a scarf or a hand before the mouth are smooth for their surroundings. Covers with a
-    pattern or folds, clear glasses with reflections, a cap that leaves the eyes free go unnoticed. It is a hint
-    for the person before the door, not a defence against attacks. docs/face-quality.md has the rates.
+    pattern or folds, clear glasses with reflections, a cap that leaves the eyes free go unnoticed. It is a
+    hint for the person before the door, not a defence against attacks. docs/face-quality.md has the rates.
 
     Returns:
         the lesser of two shares, scaled so that one limit fits both: the deviation of the luma in the plainer

@@ -185,15 +185,17 @@ def test_the_demo_lets_the_enrolled_in_and_nobody_else(run: Run, settings: Setti
 
 
 def test_guests_are_the_same_for_the_same_seed_and_all_kinds_come() -> None:
-    guests = show.invite(60, 3)
-    assert guests == show.invite(60, 3)
-    assert guests != show.invite(60, 4)
+    names = [show.name_of(position) for position in range(show.ENROLLED)]
+    guests = show.invite(60, 3, names)
+    assert guests == show.invite(60, 3, names)
+    assert guests != show.invite(60, 4, names)
     enrolled_seeds = {guest.person.seed for guest in guests if guest.name}
     strangers = [guest.person.seed for guest in guests if not guest.name]
     assert len(strangers) >= 10
     assert not enrolled_seeds & set(strangers)
     assert len({guest.name for guest in guests if guest.name}) > 10
-    assert len(set(map(show.name_of, range(show.ENROLLED)))) == show.ENROLLED
+    assert len(set(names)) == show.ENROLLED
+    assert {guest.name for guest in show.invite(60, 3, names[:2])} == {None, *names[:2]}
 
 
 def events_of(who: int) -> list[DoorEvent]:

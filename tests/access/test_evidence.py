@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from access.evidence import TrackEvidence, weigh
 from access.policy import Policy
 from models.domain import (
-    Candidate,
     Embedding,
     LockState,
     PersonId,
     Quality,
     QualityReason,
-    SearchResult,
+    Template,
     Threshold,
 )
 from models.errors import EmbeddingError
+from models.gallery.gallery import Gallery
 
 MODEL = "net-1"
 POLICY = Policy(Threshold(0.4, "cosine", MODEL), window_s=1.0, min_likeness=0.4)
@@ -39,15 +39,30 @@ def test_the_fused_score_is_the_weighted_mean_of_the_single_scores(
     pictures = [near(0, noise, seed + i) for i in range(len(weights))]
     for i, (picture, weight) in enumerate(zip(pictures, weights, strict=True)):
         evidence.accept(picture, weight, 0.1 * i, replace(POLICY, min_likeness=-1.0))
-    template = near(1, 2.0, seed + 100).vector
-    naive = sum(w * float(p.vector @ template) for w, p in zip(weights, pictures, strict=True)) / sum(weights)
-    probe = evidence.fuse()
-    assert probe is not None and 0 < probe.length <= 1 + 1e-6
-    unit_score = float(probe.embedding.vector @ template)
-    searched = SearchResult(Candidate(PersonId("a"), unit_score), None, MODEL)
-    rescaled = probe.rescale(searched)
-    assert rescaled.best is not None and rescaled.runner_up is None
-    assert rescaled.best.score == pytest.approx(naive, abs=1e-5)
+    people = [PersonId(f"{number:032x}") for number in range(3)]
+    templates = [Template(person, person, near(1, 2.0, seed + 100 + i)) for i, person in enumerate(people)]
+    gallery = Gallery.build(templates, MODEL)
+    naive = {
+        person: sum(w * gallery.scores_of(person, p) for w, p in zip(weights, pictures, strict=True))
+        / sum(weights)
+        for person in people
+    }
+    found = evidence.search(gallery)
+    assert found is not None and found.best is not None and found.runner_up is not None
+    for candidate in (found.best, found.runner_up):
+        assert candidate.score == pytest.approx(naive[candidate.person_id], abs=1e-6)
+    assert found.best.score >= found.runner_up.score
+    assert found.best.person_id != found.runner_up.person_id
+
+
+@pytest.mark.parametrize("enrolled", [0, 1])
+def test_a_small_gallery_leaves_places_empty(enrolled: int) -> None:
+    evidence = TrackEvidence()
+    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, POLICY)
+    person = PersonId("a" * 32)
+    found = evidence.search(Gallery.build([Template("t", person, near(0, 0.1, 2))][:enrolled], MODEL))
+    assert found is not None
+    assert (found.best is None, found.runner_up) == (enrolled == 0, None)
 
 
 def test_pictures_that_contradict_each_other_say_nothing() -> None:
@@ -61,6 +76,7 @@ def test_pictures_that_contradict_each_other_say_nothing() -> None:
 
 def test_nothing_accepted_is_nothing_to_search() -> None:
     assert TrackEvidence().fuse() is None
+    assert TrackEvidence().search(Gallery.build([], MODEL)) is None
 
 
 def test_pictures_leave_the_window() -> None:
@@ -83,7 +99,7 @@ def test_a_swap_of_people_restarts_the_evidence() -> None:
     assert (concluded.frames, concluded.refused, concluded.newest_at_s) == (1, 0, 0.4)
     probe = evidence.fuse()
     assert probe is not None
-    assert float(probe.embedding.vector[1]) > 0.9
+    assert float(probe.vector[1]) > 0.9
 
 
 def test_another_network_restarts_the_evidence() -> None:

@@ -38,7 +38,8 @@ def test_an_enrolled_person_gets_in_at_the_third_picture_and_is_written_down_fir
     assert (event.outcome, event.reason, event.person_id, event.frames) == ("granted", "recognised", ADA, 3)
     assert (event.runner_up, event.threshold, event.release) == (BOB, 0.5, "release-1")
     assert event.score == pytest.approx(1.0, abs=1e-5)
-    assert event.margin == pytest.approx(1.0, abs=1e-5)
+    assert event.runner_up_score is not None and event.runner_up_score < 0.2
+    assert event.margin == pytest.approx(1.0 - event.runner_up_score, abs=1e-5)
     assert set(event.stages_ms) == {"detect", "track", "align", "quality", "embed", "search", "decide"}
     assert door.lock.state() is LockState.RELEASED
     assert door.lock.written_at_release == [[event]]

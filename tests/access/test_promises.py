@@ -4,8 +4,9 @@ import re
 
 from access.events import RECOGNISED
 from access.faults import REASON_OF, reason_of
+from access.words import headline_of, words_of
 from models import errors
-from models.domain import DenyReason
+from models.domain import Deny, DenyReason, Grant, PersonId
 from models.errors import DoorwardError
 from tests.conftest import ROOT
 
@@ -23,6 +24,14 @@ def test_every_typed_failure_has_a_reason() -> None:
     for kind in kinds:
         if issubclass(kind, DoorwardError):
             assert reason_of(kind.__new__(kind)) in DenyReason
+
+
+def test_every_reason_has_words_for_the_person_at_the_door() -> None:
+    for reason in DenyReason:
+        assert headline_of(Deny(reason)) == words_of(reason)
+    assert headline_of(Grant(PersonId("a"))) == words_of(RECOGNISED)
+    assert headline_of(None) == words_of(DenyReason.NOT_ENOUGH_EVIDENCE)
+    assert len({words_of(reason) for reason in DenyReason}) == len(DenyReason)
 
 
 def test_no_failure_is_shadowed_by_its_parent() -> None:
