@@ -20,6 +20,19 @@ OUR_PACKAGES = ("models", "enrollment", "access")
 GLOBAL_OPTIONS = {"--json": 0, "--home": 1, "--config": 1}
 """Options that may stand anywhere in the command line, with how many values each takes."""
 
+EXTRAS = {
+    "flask": "admin",
+    "waitress": "admin",
+    "matplotlib": "evaluation",
+    "scipy": "evaluation",
+    "pytorch_metric_learning": "training",
+    "safetensors": "training",
+    "tensorboard": "training",
+    "torch": "training",
+    "torchvision": "training",
+}
+"""Packages that a kiosk does not need, and the extra that brings them."""
+
 
 def build_app() -> typer.Typer:
     """The shell with the commands of `models`, `access` and `enrollment`, found by their entry points."""
@@ -96,6 +109,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(build_app()(given, prog_name="doorward", standalone_mode=not as_json) or 0)
     except DoorwardError as error:
         report(type(error).__name__, str(error), as_json=as_json)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        missing = f"this command needs {error.name}: pip install 'doorward[{EXTRAS[error.name]}]'"
+        report("ConfigError", missing, as_json=as_json)
         sys.exit(1)
     except TyperException as error:
         report("UsageError", error.format_message(), as_json=True)

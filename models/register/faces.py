@@ -8,10 +8,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
-from models.errors import RegisterError, ReleaseError
+from models.errors import ModelMismatchError, RegisterError, ReleaseError
 from models.register.keys import Cipher
 from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
 from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
+from models.register.state import state_of
 
 CROP_SHAPE = (112, 112, 3)
 CHUNK_ROWS = 500
@@ -20,13 +21,20 @@ CHUNK_ROWS = 500
 def insert_faces(
     session: Session, cipher: Cipher, person_id: PersonId, faces: Sequence[EnrolledFace]
 ) -> None:
-    """Store each crop with its template."""
+    """Store each crop with its template.
+
+    Raises:
+        ModelMismatchError: the templates are not of the network in force; nobody would ever be found by them.
+    """
+    in_force = state_of(session).active_model_id
     for face in faces:
+        if in_force not in (None, face.embedding.model_id):
+            raise ModelMismatchError(
+                f"{in_force} has become active since these pictures were read by {face.embedding.model_id}: "
+                "enrol them again"
+            )
         crop_id = uuid.uuid4().hex
-        image = np.ascontiguousarray(face.crop.image).tobytes()
-        if face.crop.image.shape != CROP_SHAPE or face.crop.image.dtype != np.uint8:
-            raise RegisterError(f"a crop is uint8 {CROP_SHAPE}, not {face.crop.image.dtype}")
-        sealed = cipher.encrypt(image, _crop_place(crop_id, person_id))
+        sealed = cipher.encrypt(_crop_bytes(face.crop), _crop_place(crop_id, person_id))
         session.add(CropRow(crop_id=crop_id, person_id=person_id, image=sealed))
         session.flush()
         _insert_template(session, cipher, person_id, crop_id, face.embedding)
@@ -56,7 +64,7 @@ def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[Sto
         .order_by(CropRow.crop_id)
     )
     return [
-        StoredCrop(row.crop_id, PersonId(row.person_id), FaceCrop(_open_crop(cipher, row)))
+        StoredCrop(row.crop_id, PersonId(row.person_id), _open_crop(cipher, row))
         for row in rows
         if purpose in newest.get(row.person_id, [])
     ]
@@ -65,7 +73,7 @@ def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[Sto
 def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[StoredCrop]:
     """The crops of one person, whatever the status, by id."""
     rows = session.scalars(select(CropRow).where(CropRow.person_id == person_id).order_by(CropRow.crop_id))
-    return [StoredCrop(row.crop_id, person_id, FaceCrop(_open_crop(cipher, row))) for row in rows]
+    return [StoredCrop(row.crop_id, person_id, _open_crop(cipher, row)) for row in rows]
 
 
 def replace_templates(
@@ -141,9 +149,18 @@ def _open_template(cipher: Cipher, row: TemplateRow) -> Embedding:
     return Embedding(vector, row.model_id)
 
 
-def _open_crop(cipher: Cipher, row: CropRow) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _crop_bytes(crop: FaceCrop) -> bytes:
+    """One picture, or two with the closer look: all that was embedded, to be embedded again."""
+    pictures = [crop.image] if crop.closer is None else [crop.image, crop.closer]
+    for picture in pictures:
+        if picture.shape != CROP_SHAPE or picture.dtype != np.uint8:
+            raise RegisterError(f"a crop is uint8 {CROP_SHAPE}, not {picture.dtype} {picture.shape}")
+    return np.stack(pictures).tobytes()
+
+
+def _open_crop(cipher: Cipher, row: CropRow) -> FaceCrop:
     content = cipher.decrypt(row.image, _crop_place(row.crop_id, row.person_id))
-    return np.frombuffer(content, np.uint8).reshape(CROP_SHAPE)
+    return FaceCrop(*np.frombuffer(content, np.uint8).reshape(-1, *CROP_SHAPE))
 
 
 def _crop_place(crop_id: str, person_id: str) -> str:

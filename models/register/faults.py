@@ -39,6 +39,8 @@ def typed_faults(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no space left for the register {path}: make room") from error
         raise RegisterError(f"the register {path}: {error.strerror}") from error
+    except ValueError as error:  # a time, a status or a list in a row that is none
+        raise RegisterError(f"the register {path}: {ADVICE[sqlite3.SQLITE_CORRUPT]}") from error
 
 
 def _typed(error: SQLAlchemyError | sqlite3.Error, path: Path) -> RegisterError:

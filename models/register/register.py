@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from models.domain import PersonId, Template
-from models.errors import ConsentError, RegisterError
+from models.errors import ConsentError, RegisterChangedError, RegisterError
 from models.register import events, faces, people, releases, state
 from models.register.keys import KeyFile
 from models.register.records import (
@@ -95,10 +95,18 @@ class Register:
         consent_text: str,
         purposes: Set[Purpose] = frozenset({Purpose.RECOGNITION}),
         at: datetime | None = None,
+        *,
+        seen_revision: int | None = None,
     ) -> Person:
         """Enrol a person with everything that belongs to it, or not at all.
 
+        Args:
+            name, enrolled, consent_text, purposes, at: of the person.
+            seen_revision: refuse when the gallery is no longer at this revision: what was found out about
+                the face may no longer be true. None takes the person in whatever has changed.
+
         Raises:
+            RegisterChangedError: it is at another revision than `seen_revision`.
             DuplicatePersonError: the name is taken.
             ConsentError: no text, or recognition is not covered.
             InputError: it is no name.
@@ -107,6 +115,8 @@ class Register:
             raise RegisterError("a person needs at least one face")
         at = at or datetime.now(UTC)
         with self._vault.writing() as session:
+            if seen_revision not in (None, state.state_of(session).gallery_revision):
+                raise RegisterChangedError("people have changed in the meantime: try again")
             person = people.insert_person(session, name, at)
             people.insert_consent(session, person.person_id, consent_text, purposes, at)
             faces.insert_faces(session, self._vault.cipher(session), person.person_id, enrolled)

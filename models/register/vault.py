@@ -25,6 +25,7 @@ class Vault:
         self._known: Cipher | None = None
         with typed_faults(path):
             self.engine = open_engine(path, busy_timeout_s)
+            self._file = _identity(path)
 
     @classmethod
     def open(cls, path: Path, key: bytes | KeyFile, busy_timeout_s: float) -> Self:
@@ -40,15 +41,19 @@ class Vault:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that sees one state of the database, whatever others write meanwhile."""
-        with typed_faults(self._path), Session(self.engine) as session, session.begin():
-            yield session
+        with typed_faults(self._path):
+            self._check_file()
+            with Session(self.engine) as session, session.begin():
+                yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that holds the write lock; all of it is kept or, after an exception, nothing."""
         engine = self.engine.execution_options(**{WRITE: True})
-        with typed_faults(self._path), Session(engine) as session, session.begin():
-            yield session
+        with typed_faults(self._path):
+            self._check_file()
+            with Session(engine) as session, session.begin():
+                yield session
 
     def cipher(self, session: Session) -> Cipher:
         """The key of this transaction; another process may have changed it since the last.
@@ -85,6 +90,13 @@ class Vault:
             assert driver is not None, "an open connection has its driver's connection"  # noqa: S101
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def _check_file(self) -> None:
+        """An open connection would go on with a file that was replaced or deleted, seen by nobody else."""
+        if _identity(self._path) != self._file:
+            raise RegisterError(
+                f"the register {self._path} was replaced while in use: start this program again"
+            )
+
     def _find_key(self, key_id: str) -> Cipher:
         if isinstance(self._key, KeyFile):
             return self._key.find(key_id)
@@ -107,3 +119,9 @@ class Vault:
                 key = self._key
                 state.create_state(session, key.load_or_create() if isinstance(key, KeyFile) else Cipher(key))
             self.cipher(session)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What stays the same while a file is written and differs for another file of the same name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,32 @@ def test_a_typed_failure_is_one_line_for_people(capsys: pytest.CaptureFixture[st
     assert (status, out) == (1, "")
     assert err.startswith("ConfigError: ")
     assert "Traceback" not in err
+
+
+def test_a_command_without_its_extra_says_which_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(cli, "build_app", absent)
+    status, _, err = run(capsys, "retrain", "--json")
+    assert status == 1
+    assert "doorward[training]" in json.loads(err)["message"]
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug_and_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise ModuleNotFoundError("No module named 'models.x'", name="models.x")
+
+    monkeypatch.setattr(cli, "build_app", absent)
+    with pytest.raises(ModuleNotFoundError):
+        main(["people"])
+
+
+def test_every_extra_that_is_named_exists() -> None:
+    declared = metadata("doorward").get_all("Provides-Extra") or []
+    assert set(cli.EXTRAS.values()) <= set(declared)
 
 
 def test_another_distributions_models_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

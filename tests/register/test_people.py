@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.domain import PersonId
+from models.domain import FaceCrop, PersonId
 from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
 from models.register.people import clean_name, name_key
-from models.register.records import Event, PersonStatus, Purpose
+from models.register.records import EnrolledFace, Event, PersonStatus, Purpose
 from models.register.register import Register
 from tests.register.faces import MODEL, embedding, face
 
@@ -65,6 +65,17 @@ def test_without_consent_to_recognition_nobody_is_enrolled(register: Register) -
             register.add_person("Ada", [face(1)], text, purposes)
     assert register.people() == []
     assert register.gallery_revision() == 1
+
+
+def test_a_closer_look_is_kept_beside_the_crop(register: Register) -> None:
+    """A network that embeds both must find both when it embeds the register again."""
+    plain, other = face(1), face(2)
+    with_closer = EnrolledFace(FaceCrop(plain.crop.image, other.crop.image), plain.embedding)
+    register.add_person("Ada", [with_closer], "I agree.")
+    (stored,) = register.crops(Purpose.RECOGNITION)
+    assert stored.crop.closer is not None
+    assert stored.crop.image.tobytes() == plain.crop.image.tobytes()
+    assert stored.crop.closer.tobytes() == other.crop.image.tobytes()
 
 
 def test_crops_are_given_only_for_what_was_agreed_to_last(register: Register) -> None:

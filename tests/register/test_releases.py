@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.domain import COSINE, Threshold
-from models.errors import CalibrationError, ReleaseError
+from models.errors import CalibrationError, ModelMismatchError, ReleaseError
 from models.register.records import Calibration, CropEmbedding, PersonStatus, Purpose, ThresholdPurpose
 from models.register.register import Register
 from tests.register.faces import MODEL, embedding, face
@@ -39,6 +39,16 @@ def test_a_release_is_activated_with_its_templates(register: Register) -> None:
     assert len(register.templates(NEXT)) == len(register.templates(MODEL)) == 2
     register.activate_release("release-a", MODEL, [])
     assert register.active_release_id() == "release-a", "the old templates are there to go back to"
+
+
+def test_pictures_read_before_a_release_became_active_are_refused(register: Register) -> None:
+    """A desk that opened before a promotion must not enrol somebody whom no door will ever find."""
+    register.add_person("Ada", [face(1)], "I agree.")
+    register.activate_release("release-b", NEXT, embedded_again(register))
+    with pytest.raises(ModelMismatchError, match="enrol them again"):
+        register.add_person("Grace", [face(2, MODEL)], "I agree.")
+    assert [person.name for person in register.people()] == ["Ada"]
+    register.add_person("Grace", [face(2, NEXT)], "I agree.")
 
 
 def test_embedding_again_replaces_what_the_network_said_before(register: Register) -> None:
