@@ -63,12 +63,12 @@ def enroll(
     if folder is not None:
         if name is not None or add:
             raise typer.BadParameter("--folder takes the names from the folders: give no NAME and no --add")
+        folders, text = person_folders(folder), _consent_text(console, consent)
         with open_desk(console.settings, _warner(console), one_by_one=False) as service:
-            folders = person_folders(folder)
             results = enrol_folders(
                 service,
                 folders,
-                _consent_text(console, consent),
+                text,
                 photos_per_person=photos_per_person,
                 largest_face=largest_face,
                 allow_training=allow_training,
@@ -150,7 +150,7 @@ def export_person(
     console = console_of(ctx)
     with open_roster(console.settings, _warner(console)) as roster:
         written = roster.export(name, folder)
-    console.emit({"files": [str(path) for path in written]}, f"{len(written)} files are in {folder}.")
+    console.emit({"files": [str(path) for path in written]}, f"{len(written)} files are in {escape(str(folder))}.")
 
 
 @key_app.command("rotate")
@@ -160,7 +160,8 @@ def rotate_key(ctx: typer.Context) -> None:
     with open_register(console.settings) as register:
         key_id = register.rotate_key()
     path = console.settings.storage.key_file
-    console.emit({"key_id": key_id, "key_file": path}, f"Everything is sealed under key {key_id} ({path}).")
+    text = f"Everything is sealed under key {key_id} ({escape(str(path))})."
+    console.emit({"key_id": key_id, "key_file": path}, text)
 
 
 def _change_status(ctx: typer.Context, change: Callable[[Roster], Person]) -> None:

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from enrollment.pictures import ExaminedPicture, NamedPicture, examine, odd_pictures
 from models.clock import SystemClock
 from models.domain import PersonId, Quality, Template
-from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
+from models.errors import (
+    ConsentError,
+    DuplicatePersonError,
+    InputError,
+    RegisterChangedError,
+    ReleaseError,
+    UnknownPersonError,
+)
 from models.gallery.gallery import Gallery
 from models.ports import Clock
 from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
 from models.register.register import Register
 from models.release.store import Release
 from models.vision.analysis import FaceAnalyser
+
+ATTEMPTS = 5
+"""So often somebody else may change people between looking for duplicates and writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class EnrolmentService:
         self._after_change = after_change
         self._clock = clock if clock is not None else SystemClock()
         self._everyone = Everyone(register, release.model_id)
+        self._active_release_id = register.active_release_id()
 
     def examine(self, picture: NamedPicture, *, largest: bool = False) -> ExaminedPicture:
         """The one good face of a picture, or the largest; raises as `enrollment.pictures.examine`."""
@@ -120,6 +131,8 @@ class EnrolmentService:
             InputError: no picture, a picture of somebody else among them, or no proper name.
             DuplicatePersonError: the name is taken, or this face is enrolled under another name.
             ConsentError: there is no consent text.
+            ReleaseError: another release became active since the desk was opened.
+            RegisterChangedError: others change people all the time.
         """
         if not consent.strip():
             raise ConsentError("nobody is enrolled without consent: give the text that the person agreed to")
@@ -135,13 +148,14 @@ class EnrolmentService:
         if odd:
             names = ", ".join(picture.name for picture in odd)
             raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
-        alike = self._people_like(pictures)
-        if not allow_duplicate:
-            self._refuse_duplicate(alike)
         purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if allow_training else set())
-        person = self._register.add_person(
-            name, [_face_of(picture) for picture in pictures], consent, purposes, self._clock.now()
-        )
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                person, alike = self._take_in(name, pictures, consent, purposes, allow_duplicate)
+                break
+            except RegisterChangedError:
+                if attempt == ATTEMPTS:
+                    raise
         self._everyone.add(person.person_id, pictures)
         self._after_change()
         return self._report(person, pictures, alike)
@@ -171,9 +185,38 @@ class EnrolmentService:
                     f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
                 )
         alike = [other for other in self._people_like(examined) if other[0] != person.person_id]
+        self._check_release()
         self._register.add_templates(person.person_id, [_face_of(picture) for picture in examined])
         self._after_change()
         return self._report(person, examined, alike)
+
+    def _take_in(
+        self,
+        name: str,
+        pictures: Sequence[ExaminedPicture],
+        consent: str,
+        purposes: set[Purpose],
+        allow_duplicate: bool,
+    ) -> tuple[Person, list[tuple[PersonId, float]]]:
+        """Look for duplicates and write, unless people changed in between: two desks may see one newcomer."""
+        alike = self._people_like(pictures)
+        self._check_release()
+        if not allow_duplicate:
+            self._refuse_duplicate(alike)
+        person = self._register.add_person(
+            name,
+            [_face_of(picture) for picture in pictures],
+            consent,
+            purposes,
+            self._clock.now(),
+            seen_revision=self._everyone.revision,
+        )
+        return person, alike
+
+    def _check_release(self) -> None:
+        """A template of a network that is no longer in force would be found by no door."""
+        if self._register.active_release_id() != self._active_release_id:
+            raise ReleaseError("another release has become active: close this desk and open it again")
 
     def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
         """The two people most like each picture, with their best scores, the most alike first."""
@@ -218,15 +261,16 @@ class Everyone:
     def __init__(self, register: Register, model_id: str) -> None:
         self._register = register
         self._model_id = model_id
-        self._revision = -1
+        self.revision = -1
+        """The register's gallery revision that `gallery` was made of, at the least."""
         self._templates: list[Template] = []
 
     def gallery(self) -> Gallery:
         """As it is now."""
         revision = self._register.gallery_revision()
-        if revision != self._revision:
+        if revision != self.revision:
             self._templates = self._register.templates(self._model_id, tuple(PersonStatus))
-            self._revision = revision
+            self.revision = revision
         return Gallery.build(self._templates, self._model_id)
 
     def add(self, person_id: PersonId, pictures: Sequence[ExaminedPicture]) -> None:
@@ -234,7 +278,7 @@ class Everyone:
         self._templates += [
             Template(uuid.uuid4().hex, person_id, picture.analysis.embedding) for picture in pictures
         ]
-        self._revision += 1
+        self.revision += 1
 
 
 def _face_of(picture: ExaminedPicture) -> EnrolledFace:

@@ -1,0 +1,208 @@
+"""Re-training, top to bottom: the site's consenting people go in, a promoted release or a refusal comes out.
+
+    gather -> train -> evaluate -> report -> save -> promote
+
+Only the last stage changes what doors use, in one transaction (`models.release.promotion`); a run killed
+anywhere before leaves the old release in force and at most a draft, which the next run sweeps away.
+"""
+
+import fcntl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from enrollment.gate import GateLimits, Verdict, judge
+from enrollment.people_in_general import CropsByPerson
+from enrollment.report import ReportedSet, write_report
+from enrollment.site_people import gather_site
+from enrollment.trial import Trial, challenger_manifest, hold_trial
+from models.errors import ReleaseError
+from models.ports import Clock
+from models.register.register import Register
+from models.release.promotion import promote
+from models.release.store import (
+    DRAFT_PREFIX,
+    active_release,
+    releases_folder,
+    remove_drafts,
+    save_release,
+)
+from models.settings import Settings
+from models.siamese.splits import hold_out
+
+JUDGING_SHARE = 2 / 3
+"""Of the people in general; the gate needs more of them than rehearsal does."""
+
+
+class Stage(StrEnum):
+    """Where a run is."""
+
+    GATHER = "gather"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    REPORT = "report"
+    SAVE = "save"
+    PROMOTE = "promote"
+    DONE = "done"
+
+
+AtStage = Callable[[Stage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """What training hands over.
+
+    Attributes:
+        encoder: the network as the kiosk runs it, an ONNX file.
+        curves: learning curves by name, pairs of step and value.
+        facts: about the run, in words, for the report.
+    """
+
+    encoder: Path
+    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+Train = Callable[[CropsByPerson, CropsByPerson, Path], Challenger]
+"""Learns from the site's people and rehearses people in general; the folder is its own to write to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainOptions:
+    """What to do beyond training.
+
+    Attributes:
+        held_out_share: of the site's people, kept from training for the gate.
+        limits: of the gate.
+        seed: of every draw.
+        promote: False saves a release that passed without making it active.
+        thumbnails: show the hardest pairs in the report, which then holds faces.
+    """
+
+    held_out_share: float = 0.25
+    limits: GateLimits = field(default_factory=GateLimits)
+    seed: int = 0
+    promote: bool = True
+    thumbnails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainResult:
+    """How a run ended.
+
+    Attributes:
+        release_id: of the saved release; None when the gate refused.
+        promoted: True when doors use it now.
+        verdict: of the gate.
+        report: the HTML file.
+    """
+
+    release_id: str | None
+    promoted: bool
+    verdict: Verdict
+    report: Path
+
+
+def retrain(
+    settings: Settings,
+    register: Register,
+    clock: Clock,
+    *,
+    train: Train,
+    general: Callable[[], CropsByPerson],
+    options: RetrainOptions,
+    at_stage: AtStage = lambda _stage: None,
+) -> RetrainResult:
+    """Train a challenger on the site, compare it with the active release, and promote it or refuse it.
+
+    Args:
+        general: gives people who have nothing to do with the site, asked only when the site's own photos
+            suffice; some are rehearsed, the others judge.
+        at_stage: told before each stage.
+
+    Raises:
+        TrainingError: the site's photos do not suffice; the message says what is missing.
+        ReleaseError: another run is going on, the active release is damaged, or it changed in the meantime.
+    """
+    with only_run(releases_folder(settings)) as scratch:
+        at_stage(Stage.GATHER)
+        champion = active_release(settings, register)
+        learnt, held_out = _divide(gather_site(register), options.held_out_share, options.seed)
+        rehearsed, strangers = _divide(general(), JUDGING_SHARE, options.seed)
+        at_stage(Stage.TRAIN)
+        challenger = train(learnt, rehearsed, scratch)
+        at_stage(Stage.EVALUATE)
+        trial = hold_trial(champion, challenger.encoder, held_out, strangers)
+        verdict = judge(trial.site, trial.general, options.limits, options.seed)
+        at_stage(Stage.REPORT)
+        report = _report(
+            settings, clock, challenger=challenger, trial=trial, verdict=verdict, options=options
+        )
+        if not verdict.passed:
+            return RetrainResult(None, False, verdict, report)
+        at_stage(Stage.SAVE)
+        manifest = challenger_manifest(clock.now(), champion, trial, verdict)
+        release_id = save_release(releases_folder(settings), challenger.encoder, manifest)
+        if options.promote:
+            at_stage(Stage.PROMOTE)
+            if active_release(settings, register).release_id != champion.release_id:
+                raise ReleaseError(
+                    f"another release was promoted meanwhile: {release_id} is saved, not in use"
+                )
+            promote(settings, register, release_id)
+        at_stage(Stage.DONE)
+        return RetrainResult(release_id, options.promote, verdict, report)
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[Path]:
+    """Hold the lock on re-training; yields a folder that is removed at the end.
+
+    The system lets go of the lock when the process ends, however it ends.
+
+    Raises:
+        ReleaseError: another run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ReleaseError("another run is training already: wait for its end") from error
+        remove_drafts(folder)
+        with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=folder) as scratch:
+            yield Path(scratch)
+
+
+def _divide(people: CropsByPerson, share: float, seed: int) -> tuple[CropsByPerson, CropsByPerson]:
+    kept, held_out = hold_out(people, share, seed)
+    return {person: people[person] for person in kept}, {person: people[person] for person in held_out}
+
+
+def _report(
+    settings: Settings,
+    clock: Clock,
+    *,
+    challenger: Challenger,
+    trial: Trial,
+    verdict: Verdict,
+    options: RetrainOptions,
+) -> Path:
+    now = clock.now()
+    path = settings.home / "reports" / f"retrain-{now:%Y%m%dT%H%M%SZ}-{trial.model_id}.html"
+    write_report(
+        path,
+        f"Re-training for {settings.site.name}, {now:%d %B %Y}",
+        facts=challenger.facts,
+        verdict=verdict,
+        curves=challenger.curves,
+        sets=[
+            ReportedSet("site", trial.site, trial.site_crops if options.thumbnails else None),
+            ReportedSet("general", trial.general),
+        ],
+    )
+    return path

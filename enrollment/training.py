@@ -1,0 +1,97 @@
+"""The trainer behind `enrollment.retrain`: SFace, fine-tuned by `models.siamese`, exported for the door."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from enrollment.people_in_general import CropsByPerson
+from enrollment.retrain import Challenger, Train
+from models.domain import ImageArray
+from models.errors import TrainingError
+from models.release.weights import ensure_weights
+from models.settings import Settings
+from models.siamese.backbones import SFACE
+from models.siamese.checkpoints import fingerprint
+from models.siamese.network import fold_and_export
+from models.siamese.plan import TrainingPlan, TrainingResult
+from models.siamese.strategies import Strategy
+from models.siamese.train import fine_tune
+from models.siamese.twin import build_network, merge_head
+
+ENCODER_NAME = "challenger.onnx"
+
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Draws a bar with a description and a total; what it gives moves the bar by a number of steps."""
+
+
+def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress) -> Train:
+    """A trainer that starts from the pretrained network, whatever release is in use.
+
+    Each run thus learns all of today's consenting people, and nothing of those whose consent has ended.
+    Killed, it goes on from its last checkpoint when the same people and plan come again.
+    """
+
+    def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
+        pretrained = build_network(
+            SFACE, ensure_weights(settings.weights.folder, settings.weights.source).sface_original
+        )
+        rehearsal = np.concatenate(list(general.values()))
+        checkpoints = _checkpoint_folder(settings.home / "training", plan, site, rehearsal)
+        with progress("training", plan.steps) as advance:
+            result = fine_tune(
+                site,
+                pretrained,
+                plan,
+                rehearsal_crops=rehearsal,
+                progress=lambda step: advance(min(1, step.step)),
+                checkpoint_dir=checkpoints,
+            )
+        shutil.rmtree(checkpoints.parent, ignore_errors=True)
+        if result.best_step == 0 and plan.strategy != Strategy.PRETRAINED:
+            raise TrainingError(
+                "nothing that was learnt helps people who were not learnt from: the release in use stays. "
+                "More people or more photos of each may change that"
+            )
+        path = scratch / ENCODER_NAME
+        fold_and_export(merge_head(result.network), path)
+        return Challenger(path, _curves(result), _facts(plan, result, len(rehearsal)))
+
+    return train
+
+
+def _checkpoint_folder(parent: Path, plan: TrainingPlan, site: CropsByPerson, rehearsal: ImageArray) -> Path:
+    """A folder that belongs to this plan and these photos; checkpoints of others are removed."""
+    folder = parent / fingerprint(plan, *site.values(), rehearsal)[:16]
+    if parent.is_dir():
+        for other in parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+def _curves(result: TrainingResult) -> dict[str, list[tuple[float, float]]]:
+    steps = [step for step in result.history if step.step]
+    curves = {
+        "loss": [(float(step.step), step.loss) for step in steps],
+        "held-out loss": [
+            (float(step.step), step.held_out_loss)
+            for step in result.history
+            if step.held_out_loss is not None
+        ],
+    }
+    return {name: points for name, points in curves.items() if points}
+
+
+def _facts(plan: TrainingPlan, result: TrainingResult, rehearsed: int) -> dict[str, str]:
+    return {
+        "strategy": plan.strategy.value,
+        "steps": f"{result.history[-1].step} of at most {plan.steps}, best at {result.best_step}",
+        "learnt from": f"{len(result.trained_on)} people",
+        "watched while training": f"{len(result.held_out)} people",
+        "rehearsed": f"{rehearsed} photos of people in general",
+        "training took": f"{result.seconds:.0f} s",
+    }
