@@ -1,0 +1,77 @@
+"""What reaches a kiosk that is running: a promoted release, whole, and without a restart."""
+
+import json
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+from models.release.promotion import promote
+from models.release.store import (
+    PREPROCESSING,
+    PRETRAINED_ID,
+    Manifest,
+    Thresholds,
+    releases_folder,
+    save_release,
+)
+from models.release.weights import WeightFiles
+from models.settings import Settings
+from models.site import open_site
+from models.synthetic.people import SyntheticPerson
+from tests.access.conftest import Enrol
+from tests.access.test_kiosk import kiosk_process
+
+NEXT_NETWORK = "sface-site-next"
+
+
+def save_next_release(folder: Path, weights: WeightFiles) -> str:
+    """The pretrained network under another name: its templates cannot be mixed with the old ones."""
+    manifest = Manifest(
+        network="sface",
+        model_id=NEXT_NETWORK,
+        thresholds=Thresholds(identify=0.6, verify=0.5, duplicate=0.6),
+        parent=PRETRAINED_ID,
+        created_at=datetime(2026, 3, 1, tzinfo=UTC),
+        evaluation={},
+        files={},
+        preprocessing=PREPROCESSING,
+    )
+    return save_release(folder, weights.sface, manifest)
+
+
+def test_a_running_kiosk_takes_a_promoted_release_without_a_restart(
+    settings: Settings, enrol: Enrol, weights: WeightFiles
+) -> None:
+    with open_site(settings) as site:
+        enrol(site, "Ada", [SyntheticPerson(7).portrait(seed=1)])
+    release_id = save_next_release(releases_folder(settings), weights)
+    process = kiosk_process(settings, "synthetic", "from access.kiosk import main; raise SystemExit(main())")
+    assert process.stderr is not None
+    assert json.loads(process.stderr.readline())["event"] == "the door is watched"
+    with open_site(settings) as site:
+        promote(settings, site.register, release_id)
+    loaded = next(line for line in map(json.loads, process.stderr) if line["event"] == "site view loaded")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert loaded["release"] == release_id
+    assert process.returncode == 0
+
+
+def test_a_view_after_promotion_has_no_part_of_the_old_release(
+    settings: Settings, enrol: Enrol, weights: WeightFiles
+) -> None:
+    with open_site(settings) as site:
+        enrol(site, "Ada", [SyntheticPerson(7).portrait(seed=1)])
+        before = site.view()
+        promote(settings, site.register, save_next_release(releases_folder(settings), weights))
+        after = site.view()
+    assert after.gallery_revision > before.gallery_revision
+    parts = (
+        after.release.model_id,
+        after.encoder.model_id,
+        after.gallery.model_id,
+        after.release.threshold.model_id,
+    )
+    assert set(parts) == {NEXT_NETWORK}
+    assert before.gallery.model_id != NEXT_NETWORK, "the old view stays whole for whoever still holds it"
+    assert after.gallery.people == before.gallery.people
