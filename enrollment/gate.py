@@ -32,14 +32,14 @@ class GateLimits:
         confidence: one-sided, of the statement.
         site_margin: how much worse the FNMR may be on the site's people; 0 is "not at all".
         general_margin: the same for people in general. No set of people can show a difference of exactly 0
-            between two different networks: some 300 people with 3 photos each show about this.
+            between two different networks; this is what is not worth telling a person at the door.
         draws: of the bootstrap.
     """
 
     target_fmr: float = 0.001
     confidence: float = 0.95
     site_margin: float = 0.0
-    general_margin: float = 0.01
+    general_margin: float = 0.005
     draws: int = 1000
 
 
