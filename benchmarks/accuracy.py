@@ -1,0 +1,253 @@
+"""How well the enrolled are found and strangers are not, on LFW (see benchmarks/README.md), step by step.
+
+    python -m benchmarks.accuracy --shared ../shared --weights .doorward/weights
+
+writes docs/experiments/accuracy.md. `--reference` also writes the best scores of the strangers, which the
+package keeps as the first day's evidence. `--folders DIR --enrolled N` lays the photographs out for
+`doorward evaluate`.
+"""
+
+import argparse
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.lfw import LfwViews, folds_of_people, identities, load_views, pairs_of
+from models.domain import Embedding, PersonId, Template
+from models.evaluation.bounds import binomial_interval, bootstrap_over_people
+from models.evaluation.calibration import Defaults, Promise, calibrate
+from models.evaluation.identification import OpenSet, search_open_set
+from models.evaluation.metrics import fnir, fpir, threshold_at_rate
+from models.evaluation.pairs import accuracy_by_fold
+from models.release.networks import SFACE_MODEL_ID
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "models" / "evaluation" / f"strangers-{SFACE_MODEL_ID}.npz"
+TARGETS = (0.01, 0.003, 0.001)
+HALVES = (((0, 1, 2), (3, 4)), ((3, 4), (0, 1, 2)))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of photographs: each person's templates, their other photographs, and people of one photograph."""
+
+    gallery: dict[str, list[int]]
+    probes: dict[str, list[int]]
+    strangers: list[int]
+
+
+def split_open_set(people: np.ndarray, enrolled: int, inside: np.ndarray) -> Split:
+    """Everybody with a photograph more than `enrolled` is enrolled by the first ones."""
+    rows: dict[str, list[int]] = {}
+    for row in np.flatnonzero(inside):
+        rows.setdefault(str(people[row]), []).append(int(row))
+    known = {name: own for name, own in rows.items() if len(own) > enrolled}
+    return Split(
+        {name: own[:enrolled] for name, own in known.items()},
+        {name: own[enrolled:] for name, own in known.items()},
+        [own[0] for own in rows.values() if len(own) == 1],
+    )
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+def search_plainly(vectors: np.ndarray, split: Split, *, fused: bool) -> OpenSet:
+    """The same as `search_open_set` with bare cosines: the best template of a person, or the fused one."""
+    names = sorted(split.gallery)
+    count = len(split.gallery[names[0]])
+    stacked = [vectors[[split.gallery[name][number] for name in names]] for number in range(count)]
+    rows = [unit(np.sum(stacked, axis=0))] if fused else stacked
+    probes = [(place, row) for place, name in enumerate(names) for row in split.probes[name]]
+    shown, looked = np.array([place for place, _ in probes]), [row for _, row in probes]
+    scores = np.max([vectors[looked] @ part.T for part in rows], axis=0).astype(np.float64)
+    own = scores[np.arange(len(shown)), shown]
+    scores[np.arange(len(shown)), shown] = -np.inf
+    strange = np.max([vectors[split.strangers] @ part.T for part in rows], axis=0).astype(np.float64)
+    return OpenSet(
+        tuple(names), own, scores.max(1), scores.argmax(1), shown, strange.max(1), strange.argmax(1)
+    )
+
+
+def search_as_the_door(vectors: np.ndarray, split: Split) -> OpenSet:
+    """With everything that the door does."""
+    return search_open_set(
+        {name: vectors[rows] for name, rows in split.gallery.items()},
+        {name: vectors[rows] for name, rows in split.probes.items()},
+        vectors[split.strangers],
+    )
+
+
+def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]:
+    """The table: one row per step, each on top of those above it."""
+    plain, mirror = unit(views.plain), unit(views.plain + views.mirror)
+    closer = unit(views.first + views.closer_mirror)
+    everyone = np.ones(len(people), bool)
+    splits = [split_open_set(people, enrolled, everyone) for enrolled in (1, 2)]
+    steps = [
+        ("the plain network, best template", plain, lambda s: search_plainly(plain, s, fused=False)),
+        ("+ templates fused", plain, lambda s: search_plainly(plain, s, fused=True)),
+        ("+ mirror image averaged", mirror, lambda s: search_plainly(mirror, s, fused=True)),
+        (
+            "+ finer landmarks: enlarged, and a closer look",
+            closer,
+            lambda s: search_plainly(closer, s, fused=True),
+        ),
+        ("+ common part of the gallery removed", closer, lambda s: search_as_the_door(closer, s)),
+    ]
+    lines = [
+        "| step | pairs | one photo: FNIR at FPIR 1% | 0.3% | 0.1% | two photos: 1% | 0.3% | 0.1% |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, vectors, search in steps:
+        cells = [f"{100 * pair_accuracy(vectors, views, shared):.2f}%"]
+        for split in splits:
+            tested = search(split)
+            cells += [f"{100 * rate:.2f}%" for rate in fnir_at_targets(tested)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for split, photos in zip(splits, ("one photo", "two photos"), strict=True):
+        tested = search_as_the_door(closer, split)
+        threshold = threshold_at_rate(tested.strangers, TARGETS[0])
+        interval = bootstrap_over_people(
+            lambda rows, t=tested, at=threshold: fnir(t.own[rows], t.best_other[rows], at), tested.shown
+        )
+        lines.append(
+            f"\n{photos.capitalize()} each: {len(tested.people)} people, {len(tested.own)} probes, "
+            f"{len(tested.strangers)} strangers; the last row at FPIR 1% lies within "
+            f"{100 * interval.low:.2f}% and {100 * interval.high:.2f}% (95%, bootstrap over people)."
+        )
+    return lines
+
+
+def fnir_at_targets(tested: OpenSet) -> list[float]:
+    """FNIR at the thresholds that let 1%, 0.3% and 0.1% of these strangers in."""
+    thresholds = [threshold_at_rate(tested.strangers, target) for target in TARGETS]
+    return [fnir(tested.own, tested.best_other, threshold) for threshold in thresholds]
+
+
+def pair_accuracy(vectors: np.ndarray, views: LfwViews, shared: Path) -> float:
+    """Mean accuracy on the pairs, each fold with the threshold of the others."""
+    row = {path: number for number, path in enumerate(views.paths)}
+    listed = pairs_of(shared)
+    first, second = (
+        [row[f"{p.person}/{p.person}_{p.number:04d}.jpg"] for p in photos]
+        for photos in ([pair.first for pair in listed], [pair.second for pair in listed])
+    )
+    scores = (vectors[first].astype(np.float64) * vectors[second]).sum(1)
+    return float(accuracy_by_fold(scores, [p.same for p in listed], [p.fold for p in listed]).mean())
+
+
+def promises(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list[str]:
+    """The table of promised and observed FPIR, calibrated on some folds and tested on the others."""
+    lines = [
+        "| calibrated on, tested on | photos | promised | threshold | strangers accepted | observed | "
+        "95% of it | expected | stated bound | FNIR |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for known, unseen in HALVES:
+        cohort_rows = first_photos(people, np.isin(folds, known))
+        for enrolled in (1, 2):
+            split = split_open_set(people, enrolled, np.isin(folds, unseen))
+            tested = search_as_the_door(vectors, split)
+            for target in TARGETS[:2]:
+                found = calibrate(
+                    templates_of(vectors, split),
+                    SFACE_MODEL_ID,
+                    Promise(target_fpir=target),
+                    Defaults(1.0, 1.0, 1.0),
+                    cohort=vectors[cohort_rows],
+                ).identify
+                value = found.threshold.value
+                accepted, asked = int((tested.strangers >= value).sum()), len(tested.strangers)
+                interval = binomial_interval(accepted, asked)
+                names = " to ".join("+".join(str(fold + 1) for fold in part) for part in (known, unseen))
+                lines.append(
+                    f"| {names} | {enrolled} | {100 * target:g}% | {value:.4f} | {accepted} of {asked} | "
+                    f"{100 * fpir(tested.strangers, value):.2f}% | {100 * interval.low:.2f} to "
+                    f"{100 * interval.high:.2f}% | {100 * (found.expected or 0):.2f}% | "
+                    f"{100 * (found.bound or 0):.2f}% | "
+                    f"{100 * fnir(tested.own, tested.best_other, value):.2f}% |"
+                )
+    return lines
+
+
+def first_photos(people: np.ndarray, inside: np.ndarray) -> list[int]:
+    """One photograph of everybody."""
+    rows: dict[str, int] = {}
+    for row in np.flatnonzero(inside):
+        rows.setdefault(str(people[row]), int(row))
+    return list(rows.values())
+
+
+def templates_of(vectors: np.ndarray, split: Split) -> list[Template]:
+    """The gallery of a split as templates."""
+    return [
+        Template(f"{name}/{row}", PersonId(name), Embedding(vectors[row].copy(), SFACE_MODEL_ID))
+        for name, rows in split.gallery.items()
+        for row in rows
+    ]
+
+
+def lay_out(images: Path, views: LfwViews, split: Split, folder: Path) -> None:
+    """Links to the photographs as `doorward evaluate identification` wants them."""
+    strangers = {views.paths[row].split("/")[0]: [row] for row in split.strangers}
+    for part, people in (("gallery", split.gallery), ("probes", split.probes), ("strangers", strangers)):
+        for name, rows in people.items():
+            for row in rows:
+                link = folder / part / name / views.paths[row].split("/")[1]
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(images / views.paths[row])
+
+
+def report(views: LfwViews, people: np.ndarray, folds: np.ndarray, shared: Path) -> str:
+    """The whole document."""
+    closer = unit(views.first + views.closer_mirror)
+    failed = int((~views.acquired).sum())
+    interval = binomial_interval(failed, len(views.acquired))
+    text = (ROOT / "benchmarks" / "accuracy_template.md").read_text(encoding="utf-8")
+    return text.format(
+        improvements="\n".join(improvements(views, people, shared)),
+        promises="\n".join(promises(closer, people, folds)),
+        photos=len(views.acquired),
+        failed=failed,
+        failed_high=f"{100 * interval.high:.2f}%",
+        python=platform.python_version(),
+    )
+
+
+def main() -> None:
+    """Measure, and write the document."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--weights", type=Path, default=ROOT / ".doorward" / "weights")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".doorward" / "benchmarks" / "lfw_views.npz")
+    parser.add_argument("--reference", action="store_true", help="also write the strangers' scores")
+    parser.add_argument("--folders", type=Path, help="lay the photographs out here instead")
+    parser.add_argument("--enrolled", type=int, default=1, help="photographs each, for --folders")
+    given = parser.parse_args()
+    views = load_views(given.shared, given.weights, given.cache)
+    people = identities(given.shared, views.paths)
+    by_name = folds_of_people(given.shared)
+    folds = np.array([by_name[name] for name in people])
+    everyone = np.ones(len(people), bool)
+    if given.folders is not None:
+        images = (given.shared / "data" / "lfw_dev" / "images").resolve()
+        lay_out(images, views, split_open_set(people, given.enrolled, everyone), given.folders)
+        return
+    if given.reference:
+        vectors = unit(views.first + views.closer_mirror)
+        tested = search_as_the_door(vectors, split_open_set(people, 1, everyone))
+        best = np.sort(tested.strangers).astype(np.float32)
+        np.savez_compressed(REFERENCE, best=best, searched=len(tested.people))
+    text = report(views, people, folds, given.shared)
+    (ROOT / "docs" / "experiments" / "accuracy.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Labeled Faces in the Wild, the development folds: who is who, the folds, the pairs, and the vectors."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.domain import FaceCrop
+from models.encoders.flipped import mirrored
+from models.encoders.openvino import OpenVinoEncoder
+from models.evaluation.pairs import Pair, read_pairs
+from models.evaluation.photos import people_in, subject_of
+from models.release.networks import SFACE_MODEL_ID
+from models.release.weights import ensure_weights
+from models.vision.alignment import align_face
+from models.vision.detector import YuNetDetector
+from models.vision.pictures import read_picture
+
+
+@dataclass(frozen=True)
+class LfwViews:
+    """Every photograph embedded in four ways, unit rows (N, D); `acquired` says where the door saw a face.
+
+    plain and mirror: the picture as it is, one look. first and closer_mirror: the door's two looks.
+    """
+
+    paths: np.ndarray
+    plain: np.ndarray
+    mirror: np.ndarray
+    first: np.ndarray
+    closer_mirror: np.ndarray
+    acquired: np.ndarray
+
+
+def load_views(shared: Path, weights: Path, cache: Path) -> LfwViews:
+    """The vectors of every photograph; taken from `cache` where it exists, else computed and kept there."""
+    if not cache.exists():
+        _embed_all(shared / "data" / "lfw_dev" / "images", weights, cache)
+    with np.load(cache, allow_pickle=False) as kept:
+        return LfwViews(**{name: kept[name] for name in kept.files})
+
+
+def _embed_all(images: Path, weights: Path, cache: Path) -> None:
+    files = ensure_weights(weights)
+    bare = YuNetDetector(files.detector, closer_looks=0, enlarged_side=0)
+    door = YuNetDetector(files.detector, closer_looks=3)
+    encoder = OpenVinoEncoder(files.sface, SFACE_MODEL_ID)
+    paths = [path for photos in people_in(images).values() for path in photos]
+    views = np.zeros((4, len(paths), encoder.dimension), np.float32)
+    acquired = np.zeros(len(paths), bool)
+    start = time.perf_counter()
+    for row, path in enumerate(paths):
+        image = read_picture(path)
+        for part, detector in ((0, bare), (2, door)):
+            face = subject_of(image, detector.detect(image))
+            acquired[row] = face is not None
+            if face is not None:
+                crop = align_face(image, face)
+                both = encoder.embed([FaceCrop(crop.image), mirrored(crop)])
+                views[part : part + 2, row] = [embedding.vector for embedding in both]
+        if row % 500 == 0:
+            print(f"{row} of {len(paths)} photographs, {time.perf_counter() - start:.0f} s", flush=True)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    names = np.array([f"{path.parent.name}/{path.name}" for path in paths])
+    parts = dict(zip(("plain", "mirror", "first", "closer_mirror"), views, strict=True))
+    np.savez(cache, paths=names, acquired=acquired, **parts)
+
+
+def identities(shared: Path, paths: np.ndarray) -> np.ndarray:
+    """Who is in each photograph, with the people who appear under two names as one."""
+    same = {}
+    for line in (shared / "data" / "lfw_dev" / "same_person_two_names.txt").read_text().splitlines():
+        first, second = line.split("\t")
+        same[second] = first
+    names = [path.split("/")[0] for path in paths]
+    return np.array([same.get(name, name) for name in names])
+
+
+def folds_of_people(shared: Path) -> dict[str, int]:
+    """The fold of each name, from 0."""
+    lines = (shared / "data" / "lfw_dev" / "people_dev.txt").read_text().splitlines()
+    found, at = {}, 1
+    for fold in range(int(lines[0])):
+        count = int(lines[at])
+        for line in lines[at + 1 : at + 1 + count]:
+            found[line.split("\t")[0]] = fold
+        at += 1 + count
+    return found
+
+
+def pairs_of(shared: Path) -> list[Pair]:
+    """The 3,000 pairs."""
+    return read_pairs(shared / "data" / "lfw_dev" / "pairs_dev.txt")

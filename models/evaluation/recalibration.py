@@ -1,0 +1,121 @@
+"""Finding the thresholds again whenever people or the release change, and keeping them in the register."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from models.clock import SystemClock
+from models.config import Settings
+from models.errors import CalibrationError
+from models.evaluation.calibration import Calibration, Defaults, Finding, Promise, calibrate
+from models.evaluation.reference import reference_for, synthetic_cohort
+from models.ports import Clock
+from models.register import records
+from models.register.records import ThresholdPurpose
+from models.register.register import Register
+from models.release.store import Release
+
+ATTEMPTS = 3
+
+
+def promise_of(settings: Settings) -> Promise:
+    """What the operator's settings promise."""
+    section = settings.promise
+    return Promise(
+        target_fpir=section.target_fpir,
+        target_fmr_verify=section.target_fmr_verify,
+        target_fpir_duplicates=section.target_fpir_duplicates,
+        confidence=section.confidence,
+        strangers_per_day=section.strangers_per_day,
+    )
+
+
+def calibrate_gallery(register: Register, release: Release, settings: Settings) -> tuple[Calibration, int]:
+    """The thresholds for the gallery as it is, and the register's revision that they are good for.
+
+    Raises:
+        CalibrationError, ModelMismatchError, EmbeddingError: as `calibrate`.
+        RegisterError: the register cannot be read.
+    """
+    snapshot = register.snapshot(release.release_id, release.model_id)
+    defaults = Defaults(
+        release.threshold.value, release.verify_threshold.value, release.duplicate_threshold.value
+    )
+    found = calibrate(
+        snapshot.templates,
+        release.model_id,
+        promise_of(settings),
+        defaults,
+        reference=reference_for(release.model_id),
+        synthetic=synthetic_cohort(release.model_id),
+    )
+    return found, snapshot.gallery_revision
+
+
+def recalibrate(
+    register: Register, release: Release, settings: Settings, clock: Clock | None = None
+) -> Calibration:
+    """Find the thresholds for today's gallery and store them; call it when people or the release change.
+
+    It takes well under a second for a thousand people.
+
+    Raises:
+        CalibrationError: people change faster than thresholds can be found; call it again.
+        ModelMismatchError, EmbeddingError: a template cannot be used.
+        RegisterError: the register cannot be read or written. The old thresholds stand in each case.
+    """
+    now = (clock or SystemClock()).now()
+    for attempt in range(ATTEMPTS):
+        found, revision = calibrate_gallery(register, release, settings)
+        try:
+            register.save_calibration(*_records(found, release, revision, now))
+            return found
+        except CalibrationError:
+            # Somebody was enrolled or left between reading and writing.
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise CalibrationError("unreachable")
+
+
+def _records(found: Calibration, release: Release, revision: int, now: datetime) -> list[records.Calibration]:
+    summary = {
+        "people": found.people,
+        "templates": found.templates,
+        "searches": dict(found.searches),
+        "confidence": found.confidence,
+        "warnings": list(found.warnings),
+    }
+    door = {
+        "fnir": found.fnir,
+        "fnir_interval": None if found.fnir_interval is None else asdict(found.fnir_interval),
+        "days_to_false_accept": found.days_to_false_accept,
+        "days_to_false_accept_at_least": found.days_to_false_accept_at_least,
+    }
+    parts: list[tuple[ThresholdPurpose, Finding, Mapping[str, Any]]] = [
+        (ThresholdPurpose.IDENTIFY, found.identify, door),
+        (ThresholdPurpose.VERIFY, found.verify, {}),
+        (ThresholdPurpose.DUPLICATE, found.duplicate, {}),
+    ]
+    return [
+        records.Calibration(
+            release_id=release.release_id,
+            purpose=purpose,
+            threshold=finding.threshold,
+            gallery_revision=revision,
+            details=summary | describe_finding(finding) | dict(extra),
+            created_at=now,
+        )
+        for purpose, finding, extra in parts
+    ]
+
+
+def describe_finding(finding: Finding) -> dict[str, Any]:
+    """A finding, ready for JSON."""
+    return {
+        "target": finding.target,
+        "expected": finding.expected,
+        "bound": finding.bound,
+        "threshold": finding.threshold.value,
+        "by_source": dict(finding.by_source),
+    }
