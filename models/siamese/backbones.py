@@ -1,0 +1,216 @@
+"""What stands under the head: SFace, or a network that has only ever seen ImageNet.
+
+Every backbone is a chain of `stages`. Training may freeze the first of them, and what they say of a picture
+can then be computed once and kept (`models.siamese.strategies.frozen_stages`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError  # only its name: torch raises it for a file it refuses to unpickle
+from typing import cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from models.errors import ModelError, WeightsUnavailableError
+from models.release.folding import PIXEL_OFFSET, PIXEL_SCALE
+from models.siamese.network import DIMENSION, SFace, load_sface
+from models.siamese.torchvision_cpu import import_torchvision
+
+# Mean and standard deviation of ImageNet's photos, RGB, 0 to 1: torchvision's weights expect them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HIDDEN_FEATURES = 512
+SFACE = "sface"
+BACKBONES = (SFACE, "alexnet", "vgg16", "resnet18", "mobilenet_v3_small")
+
+
+class Pixels(nn.Module):
+    """The first stage: from 0..255 to the range that the weights were trained behind."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(B, 3, 112, 112), 0 to 255 -> (B, 3, 112, 112), about -2 to 2."""
+        mean, std = cast(Tensor, self.mean), cast(Tensor, self.std)
+        return (crops - mean) / std  # (B, 3, 112, 112)
+
+
+class Backbone(nn.Module):
+    """A chain of stages, each a module.
+
+    Attributes:
+        name: one of `BACKBONES`.
+        stages: in the order a picture passes them; the first turns pixels into the network's own range.
+        features: what the last stage gives, per picture.
+        pretrained_stages: how many stages, from the first, carry pretrained weights; the rest are fresh.
+        identity_head: True when the features are already an embedding of faces that a head must not lose.
+    """
+
+    def __init__(
+        self, name: str, stages: list[nn.Module], features: int, fresh: int = 0, identity_head: bool = False
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.stages = nn.ModuleList(stages)
+        self.features = features
+        self.pretrained_stages = len(stages) - fresh
+        self.identity_head = identity_head
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(B, 3, 112, 112) RGB 0..255 -> (B, features)."""
+        x = crops
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+
+def sface_backbone(network: SFace) -> Backbone:
+    """SFace as stages: pixels, its 14 blocks, and the layer that makes 128 numbers of 7x7 places."""
+    scale = 1.0 / PIXEL_SCALE
+    pixels = Pixels((float(PIXEL_OFFSET),) * 3, (float(scale),) * 3)
+    stages = [pixels, *network.blocks, network.head]
+    return Backbone(SFACE, stages, DIMENSION, identity_head=True)
+
+
+def sface_of(backbone: Backbone) -> SFace:
+    """The reverse of `sface_backbone`: a copy that shares no memory with it.
+
+    Raises:
+        ModelError: another kind of backbone.
+    """
+    if backbone.name != SFACE:
+        raise ModelError(f"only an SFace backbone can be taken to the door as SFace, not {backbone.name}")
+    network = SFace()
+    last = len(backbone.stages) - 1
+    for index, stage in enumerate(backbone.stages):
+        if index > 0:
+            target = network.head if index == last else network.blocks[index - 1]
+            target.load_state_dict(stage.state_dict())
+    return network.eval()
+
+
+def _classic(name: str) -> Callable[[nn.Module], Backbone]:
+    """AlexNet and VGG: the three fully connected layers are dropped and fresh ones stand in their place."""
+
+    def build(network: nn.Module) -> Backbone:
+        features = cast(nn.Sequential, network.features)
+        pool = cast(nn.AdaptiveAvgPool2d, network.avgpool)
+        channels = next(m.out_channels for m in reversed(features) if isinstance(m, nn.Conv2d))
+        side = cast(tuple[int, int], pool.output_size)
+        inputs = channels * side[0] * side[1]
+        fresh = nn.Sequential(
+            OrderedDict(
+                fc1=nn.Linear(inputs, HIDDEN_FEATURES),
+                relu1=nn.ReLU(),
+                fc2=nn.Linear(HIDDEN_FEATURES, HIDDEN_FEATURES),
+                relu2=nn.ReLU(),
+                fc3=nn.Linear(HIDDEN_FEATURES, HIDDEN_FEATURES),
+            )
+        )
+        flatten = nn.Sequential(pool, nn.Flatten())  # (B, channels * side * side)
+        stages = [Pixels255(), *features, flatten, fresh]
+        return Backbone(name, stages, HIDDEN_FEATURES, fresh=1)
+
+    return build
+
+
+def Pixels255() -> Pixels:  # noqa: N802 - reads as the module it makes
+    """ImageNet's normalisation for values from 0 to 255."""
+    return Pixels(tuple(255 * m for m in IMAGENET_MEAN), tuple(255 * s for s in IMAGENET_STD))
+
+
+def _resnet(network: nn.Module) -> Backbone:
+    children = dict(network.named_children())
+    stem = nn.Sequential(*[children[name] for name in ("conv1", "bn1", "relu", "maxpool")])
+    pool = nn.Sequential(children["avgpool"], nn.Flatten())  # (B, 512)
+    layers = [children[f"layer{number}"] for number in (1, 2, 3, 4)]
+    return Backbone("resnet18", [Pixels255(), stem, *layers, pool], 512)
+
+
+def _mobilenet(network: nn.Module) -> Backbone:
+    features = cast(nn.Sequential, network.features)
+    pool = nn.Sequential(cast(nn.Module, network.avgpool), nn.Flatten())  # (B, 576)
+    return Backbone("mobilenet_v3_small", [Pixels255(), *features, pool], 576)
+
+
+_FROM_TORCHVISION: Mapping[str, Callable[[nn.Module], Backbone]] = {
+    "alexnet": _classic("alexnet"),
+    "vgg16": _classic("vgg16"),
+    "resnet18": _resnet,
+    "mobilenet_v3_small": _mobilenet,
+}
+
+
+def load_backbone(name: str, weights: Path | None = None, pretrained: bool = True) -> Backbone:
+    """A backbone, with its pretrained weights unless told otherwise, in evaluation mode.
+
+    Args:
+        name: one of `BACKBONES`.
+        weights: for `sface` the published ONNX file; for the others a state dict of torchvision's model,
+            `.safetensors` or a file of tensors that torch reads with `weights_only=True`. None asks
+            torchvision's own loader, which fetches ImageNet weights from the network.
+        pretrained: False leaves fresh random weights.
+
+    Raises:
+        ModelError: no such backbone, or the file does not fit it.
+        WeightsUnavailableError: the file is missing, or the hub cannot be reached.
+    """
+    if name not in BACKBONES:
+        raise ModelError(f"no backbone is called {name!r}: choose one of {', '.join(BACKBONES)}")
+    if name == SFACE:
+        return sface_backbone(_pretrained_sface(weights) if pretrained else SFace().eval())
+    import_torchvision()
+    from torchvision.models import get_model  # only now: importing it may need the line above
+
+    if not pretrained:
+        network = get_model(name, weights=None)
+    elif weights is None:
+        network = _from_hub(name)
+    else:
+        network = get_model(name, weights=None)
+        _load_state(network, weights)
+    return _FROM_TORCHVISION[name](network).eval()
+
+
+def _pretrained_sface(weights: Path | None) -> SFace:
+    if weights is None:
+        raise WeightsUnavailableError(
+            "SFace needs its weights file: run `doorward weights` and name the file"
+        )
+    return load_sface(weights)
+
+
+def _from_hub(name: str) -> nn.Module:
+    from torchvision.models import get_model
+
+    try:
+        return cast(nn.Module, get_model(name, weights="DEFAULT"))
+    except OSError as error:
+        raise WeightsUnavailableError(
+            f"the ImageNet weights of {name} could not be fetched ({error}): "
+            "fetch them elsewhere and name the file"
+        ) from error
+
+
+_UNREADABLE = (RuntimeError, UnpicklingError, SafetensorError, EOFError, KeyError, TypeError, ValueError)
+
+
+def _load_state(network: nn.Module, path: Path) -> None:
+    """Tensors only: a file that would run code when read is refused by torch itself."""
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict(state)
+    except FileNotFoundError as error:
+        raise WeightsUnavailableError(f"no weights at {path}") from error
+    except _UNREADABLE as error:
+        raise ModelError(f"{path.name} is not a file of this network's tensors: {error}") from error

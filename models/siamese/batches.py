@@ -1,0 +1,171 @@
+"""What goes into each step: who, which of their photos, and how the camera saw them this time."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pytorch_metric_learning.samplers import MPerClassSampler
+from pytorch_metric_learning.utils import common_functions
+from torch import Tensor
+
+from models.domain import ImageArray
+from models.siamese.augmentation import Augmentation, seeded_view
+from models.siamese.plan import TrainingPlan
+from models.siamese.twin import SiameseNetwork
+from models.vision.alignment import CROP_PX
+
+Indices = npt.NDArray[np.int64]
+
+# Beyond this, what frozen stages say is not kept but computed in every step.
+MEMORY_LIMIT_BYTES = 3 * 2**30
+EMBED_BATCH = 64
+
+
+def flatten(site: Mapping[str, ImageArray]) -> tuple[ImageArray, Indices]:
+    """All photos (N, 112, 112, 3), and whose each is (N,)."""
+    labels = [np.full(len(crops), number, np.int64) for number, crops in enumerate(site.values())]
+    return np.concatenate(list(site.values())), np.concatenate(labels)
+
+
+def mislabel(labels: Indices, share: float, seed: int) -> Indices:
+    """Give a share of the photos to somebody else: (N,) -> (N,)."""
+    rng = np.random.default_rng(seed)
+    people = int(labels.max()) + 1
+    wrong = rng.random(len(labels)) < share
+    moved = (labels + rng.integers(1, people, size=len(labels))) % people
+    return np.where(wrong, moved, labels)
+
+
+def schedule(labels: Indices, plan: TrainingPlan) -> Indices:
+    """Which photos each step takes: P people, K photos of each.
+
+    Args:
+        labels: (N,) the person of each photo, as a number.
+
+    Returns:
+        (steps, P * K) indices into the photos, the same for the same seed. Numpy's global generator, which
+        the sampler would draw from, is left alone.
+    """
+    people = min(plan.people_per_batch, len(np.unique(labels)))
+    batch = people * plan.photos_per_person
+    before = common_functions.NUMPY_RANDOM
+    common_functions.NUMPY_RANDOM = np.random.RandomState(plan.seed)
+    try:
+        sampler = MPerClassSampler(labels, plan.photos_per_person, batch, max(1, plan.steps) * batch)
+        drawn = np.array(list(sampler), np.int64)
+    finally:
+        common_functions.NUMPY_RANDOM = before
+    return drawn.reshape(-1, batch)
+
+
+class Photos(Protocol):
+    """Photos as the network wants them: whole, or as far as its frozen stages take them."""
+
+    start: int
+    """The stage at which the network goes on with them."""
+
+    def batch(self, photos: Indices, step: int) -> Tensor:
+        """(n, ...) views of these photos for this step, in order."""
+        ...
+
+
+class FreshViews:
+    """Every step sees the photos anew; nothing is kept.
+
+    Args:
+        crops: uint8 (N, 112, 112, 3), RGB.
+        transform: what the camera does; None leaves the photos as they are.
+        seed: of the views; a view depends on it, on the photo, on the step and on its place in the batch.
+    """
+
+    start = 0
+
+    def __init__(self, crops: ImageArray, transform: Augmentation | None, seed: int) -> None:
+        self.crops, self.transform, self.seed = crops, transform, seed
+
+    def batch(self, photos: Indices, step: int) -> Tensor:
+        """(n,) -> float32 (n, 3, 112, 112), 0 to 255."""
+        views = self.crops[photos]  # (n, 112, 112, 3)
+        if self.transform is not None:
+            with torch.random.fork_rng(devices=[]):
+                views = np.stack(
+                    [
+                        seeded_view(self.crops[photo], self.transform, self.seed, step, place, photo)
+                        for place, photo in enumerate(photos.tolist())
+                    ]
+                )
+        return to_tensor(views)
+
+
+class KeptFeatures:
+    """A few views per photo, drawn once, and what the frozen stages say of them.
+
+    Args:
+        network: its first `start` stages are frozen.
+        views: how many per photo; without a transform one, the photo itself.
+    """
+
+    def __init__(
+        self,
+        network: SiameseNetwork,
+        start: int,
+        *,
+        crops: ImageArray,
+        transform: Augmentation | None,
+        views: int,
+        seed: int,
+        autocast: torch.autocast,
+    ) -> None:
+        self.start, self.seed = start, seed
+        self.views = views if transform is not None else 1
+        photos = np.arange(len(crops), dtype=np.int64)
+        kept = []
+        for view in range(self.views):
+            fresh = FreshViews(crops, transform, seed)
+            for first in range(0, max(1, len(crops)), EMBED_BATCH):  # no photos: once, for the shape
+                pixels = fresh.batch(photos[first : first + EMBED_BATCH], view)  # (b, 3, 112, 112)
+                with torch.no_grad(), autocast:
+                    kept.append(network.features(to_device(pixels, network), start))
+        self.features = torch.cat(kept)  # (views * N, ...)
+        self.count = len(crops)
+
+    def batch(self, photos: Indices, step: int) -> Tensor:
+        """(n,) -> (n, ...), a view of each drawn by seed, step and place."""
+        rng = np.random.default_rng((self.seed, step, len(photos)))
+        view = rng.integers(self.views, size=len(photos))  # (n,)
+        return self.features[torch.from_numpy(view * self.count + photos)]
+
+
+def can_be_kept(network: SiameseNetwork, frozen: int, photos: int) -> bool:
+    """Whether there are frozen stages, and what they say of so many photos fits into memory."""
+    if frozen <= 1:
+        return False
+    with torch.no_grad():
+        sample = network.features(to_device(torch.zeros(1, 3, CROP_PX, CROP_PX), network), frozen)
+    return sample.nbytes * photos <= MEMORY_LIMIT_BYTES
+
+
+def to_tensor(crops: ImageArray) -> Tensor:
+    """uint8 (B, 112, 112, 3) -> float32 (B, 3, 112, 112), channels last in memory, which is faster."""
+    pixels = torch.from_numpy(np.ascontiguousarray(crops)).permute(
+        0, 3, 1, 2
+    )  # a view: already channels last
+    return pixels.float()
+
+
+def to_device(x: Tensor, network: SiameseNetwork) -> Tensor:
+    """Where the network is."""
+    return x.to(network.head.weight.device)
+
+
+def embed_all(network: SiameseNetwork, crops: ImageArray, autocast: torch.autocast | None = None) -> Tensor:
+    """Embed many crops in batches, without gradients: uint8 (N, 112, 112, 3) -> float32 (N, D), length 1."""
+    chunks = []
+    autocast = autocast or torch.autocast("cpu", enabled=False)
+    with torch.no_grad(), autocast:
+        for first in range(0, len(crops), EMBED_BATCH):
+            pixels = to_device(to_tensor(crops[first : first + EMBED_BATCH]), network)
+            chunks.append(network.embed(pixels))
+    return torch.cat(chunks) if chunks else torch.empty(0, network.head.out_features)

@@ -1,0 +1,68 @@
+"""Training that was killed goes on where it was: written atomically, read as tensors and plain values."""
+
+import hashlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from models.domain import ImageArray
+from models.errors import TrainingError
+from models.siamese.plan import TrainingPlan, TrainingStep
+
+NAME = "training.pt"
+
+
+def fingerprint(plan: TrainingPlan, *crops: ImageArray) -> str:
+    """What a checkpoint must share with the run that resumes it: the plan and every pixel."""
+    digest = hashlib.sha256(repr(asdict(plan)).encode())
+    for array in crops:
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def save(folder: Path, state: dict[str, Any]) -> None:
+    """Write the state; a kill at any moment leaves the previous checkpoint or this one.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{NAME}.draft"
+    with draft.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / NAME)
+
+
+def load(folder: Path, expected: str) -> dict[str, Any] | None:
+    """The state that was saved, or None where there is none.
+
+    Raises:
+        TrainingError: it belongs to another plan or to other photos.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    state = cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
+    if state["fingerprint"] != expected:
+        raise TrainingError(
+            f"the checkpoint in {folder} is of another plan or of other photos: "
+            "name another folder or delete it"
+        )
+    return state
+
+
+def pack_history(history: list[TrainingStep]) -> list[dict[str, Any]]:
+    """Steps as plain values."""
+    return [asdict(step) for step in history]
+
+
+def unpack_history(packed: list[dict[str, Any]]) -> list[TrainingStep]:
+    """The reverse of `pack_history`."""
+    return [TrainingStep(**step) for step in packed]
