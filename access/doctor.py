@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from access.cameras import open_camera
@@ -114,7 +115,8 @@ def doctor(
     findings = examine(console.settings, with_camera=camera)
     table = Table("part", "", "what was found", box=None)
     for finding in findings:
-        table.add_row(finding.part, "[green]ok[/]" if finding.ok else "[bold red]fault[/]", finding.detail)
+        state = "[green]ok[/]" if finding.ok else "[bold red]fault[/]"
+        table.add_row(finding.part, state, escape(finding.detail))
         console.emit({"part": finding.part, "ok": finding.ok, "detail": finding.detail})
     if not console.json:
         console.emit({}, table)

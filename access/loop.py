@@ -121,7 +121,7 @@ class DoorLoop:
         if visit.is_news(decision):
             self._write(verdict_event(visit, decision, view, self._clock.now(), watch.ms()))
             visit.settle(decision, self._clock.monotonic_s(), view.policy)
-            if isinstance(decision, Grant):  # written by now: only then may the lock move
+            if isinstance(decision, Grant):  # written by now, and in time: only then may the lock move
                 self._lock.release(self._unlock_s)
 
     def _part(self, ended: Set[int], view: SiteView) -> None:

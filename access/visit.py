@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from access.evidence import TrackEvidence, weigh
 from access.policy import Policy
 from models.domain import Decision, Deny, DenyReason, Embedding, Face, Grant, Quality, SearchResult
+from models.errors import RegisterError
 
 PENDING = frozenset({DenyReason.NOT_ENOUGH_EVIDENCE, DenyReason.POOR_QUALITY, DenyReason.STALE_FRAME})
 """Not yet a verdict: written only when the track ends without a better one."""
@@ -58,10 +59,16 @@ class Visit:
         return decision.reason not in PENDING and decision.reason not in self.told
 
     def settle(self, decision: Decision, now: float, policy: Policy) -> None:
-        """It was written: do not repeat a denial; after a grant rest, then demand fresh evidence."""
+        """It was written: do not repeat a denial; after a grant rest, then demand fresh evidence.
+
+        Raises:
+            RegisterError: writing a grant took so long that nobody knows who stands there by now.
+        """
         if isinstance(decision, Deny):
             self.told.add(decision.reason)
             return
+        if now - self.evidence.newest_at_s > policy.window_s:
+            raise RegisterError("the grant was written too late to act on it: is the disk slow or busy?")
         self.resting_until_s = now + policy.cooldown_s
         self.evidence.restart()
         self.told.clear()

@@ -61,10 +61,9 @@ FIRST = TrainingPlan(
     checkpoint_every=25,
 )
 # The learning rate starts again from lower down, other photos are rehearsed, and the network of the go before
-# is what is held on to.
+# is what is held on to. A third go of 350 steps brought nothing more: what is missing is faces, not steps.
 SECOND = replace(FIRST, steps=500, learning_rate=4e-3, seed=1)
-THIRD = replace(FIRST, steps=350, learning_rate=3e-3, seed=2)
-PLANS = (FIRST, SECOND, THIRD)
+PLANS = (FIRST, SECOND)
 
 
 def night_views(crops: np.ndarray, seed: int) -> np.ndarray:

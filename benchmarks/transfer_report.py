@@ -265,6 +265,13 @@ def conclusions(night: dict, transfer: dict) -> str:
             "FNMR at FMR 0.1%), on people it never saw."
             + ("" if fall >= AIM else f" The aim was {percent(AIM, 0)}: not reached in this time.")
         )
+        day_before, day_after = before["daylight_fnmr_at_fmr_0.1%"], after["daylight_fnmr_at_fmr_0.1%"]
+        if day_after > day_before:
+            lines.append(
+                "- **It has a price.** In daylight FNMR at FMR 0.1% rises from "
+                f"{percent(day_before, 2)} to {percent(day_after, 2)}, which the accuracy on pairs is too "
+                "coarse to show. A door that sees both should weigh it."
+            )
     cells = list(transfer.get("amounts", {}).values())
     scratch = [cell for cell in cells if cell["strategy"] == "scratch"]
     if scratch:

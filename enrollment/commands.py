@@ -150,7 +150,8 @@ def export_person(
     console = console_of(ctx)
     with open_roster(console.settings, _warner(console)) as roster:
         written = roster.export(name, folder)
-    console.emit({"files": [str(path) for path in written]}, f"{len(written)} files are in {escape(str(folder))}.")
+    text = f"{len(written)} files are in {escape(str(folder))}."
+    console.emit({"files": [str(path) for path in written]}, text)
 
 
 @key_app.command("rotate")

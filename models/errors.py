@@ -23,6 +23,7 @@ Each message says what was wrong and what to do about it.
     │   └── EmptyGalleryError     nobody is enrolled
     ├── RegisterError             the register cannot be read or written
     │   ├── RegisterLockedError   another process holds the database
+    │   ├── RegisterChangedError  somebody else changed people since they were looked at
     │   ├── StorageFullError      no space left to write an event or a template
     │   └── EncryptionKeyError    the encryption key is absent, malformed or not the one used
     ├── ReleaseError              a release is incomplete, altered, or was refused by the gate
@@ -125,6 +126,10 @@ class RegisterError(DoorwardError):
 
 class RegisterLockedError(RegisterError):
     """Another process holds the database."""
+
+
+class RegisterChangedError(RegisterError):
+    """Somebody else changed people, the release or the thresholds since they were looked at."""
 
 
 class StorageFullError(RegisterError):

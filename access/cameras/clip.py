@@ -59,11 +59,13 @@ class ClipCamera:
         """The next frame, at its time; None after the last.
 
         Raises:
-            CameraLostError: the clip is not open.
+            CameraLostError: the clip is not open, or holds no picture at all.
         """
         if self._capture is None:
             raise CameraLostError("the clip is not open: enter it with `with` before reading")
         ok, image = self._capture.read()
+        if (not ok or image is None) and self._index == 0:
+            raise CameraLostError(f"{self._path} holds no picture that can be played: convert it to MP4")
         if not ok or image is None:
             return None
         due_s = self._start_s + self._index / self._fps

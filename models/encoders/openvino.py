@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from models.domain import Embedding, FaceCrop, FloatArray
+from models.encoders.signal_stack import kept_signal_stack
 from models.errors import EmbeddingError, ModelError
 
 CROP_SHAPE = (112, 112, 3)
@@ -38,7 +39,8 @@ class OpenVinoEncoder:
             core = openvino.Core()
             model = core.read_model(str(model_path))
             model.reshape([1, 3, 112, 112])
-            self._request = core.compile_model(model, "CPU", properties).create_infer_request()
+            with kept_signal_stack():
+                self._request = core.compile_model(model, "CPU", properties).create_infer_request()
             self._dimension = int(model.output("embedding").shape[1])
         except RuntimeError as error:
             raise ModelError(

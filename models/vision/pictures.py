@@ -1,5 +1,6 @@
 """Pictures from files and uploads: whatever is not one still picture of a sane size is refused."""
 
+import stat
 import struct
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def read_picture(path: Path) -> ImageArray:
     try:
         if path.is_dir():
             raise ImageError(f"{path} is a folder: name one picture")
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device may deliver nothing, or without end
+            raise ImageError(f"{path} is no file: name one picture")
+        size = found.st_size
         if size > MAX_PICTURE_BYTES:
             raise ImageError(
                 f"{path.name} has {size >> 20} MB: pictures may have {MAX_PICTURE_BYTES >> 20} MB"

@@ -1,6 +1,7 @@
 """The loop: the order of its acts, what it writes and how often; every failure keeps the door shut."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import access.loop
 from access.events import DoorEvent
 from access.locks.simulated import LockEvent
+from models.clock import SimulatedClock
 from models.domain import Deny, DenyReason, LockState, QualityReason
 from models.errors import (
     CameraLostError,
@@ -247,3 +249,46 @@ def test_a_camera_lost_for_an_hour_is_one_event() -> None:
     assert told(events) == [("fault", "camera_fault")]
     door.clock.sleep(60.0)
     assert told(door.loop.fault(CameraLostError("gone"))) == [("fault", "camera_fault")]
+
+
+def test_a_grant_that_took_too_long_to_write_is_not_acted_on() -> None:
+    door = Door()
+    written = door.audit.append
+
+    def slow(event: DoorEvent) -> None:
+        door.clock.sleep(1.1 * POLICY.window_s)  # another process holds the register
+        written(event)
+
+    door.audit.append = slow  # type: ignore[method-assign]
+    events = door.watch(Stand(1), frames=3)
+    assert told(events) == [("granted", "recognised"), ("fault", "register_fault")]
+    assert "too late" in events[-1].detail
+    assert door.lock.written_at_release == []
+    assert door.lock.state() is LockState.LOCKED
+    door.audit.append = written  # type: ignore[method-assign]
+    assert told(door.watch(Stand(1), frames=3))[-1] == ("granted", "recognised")
+    assert door.lock.state() is LockState.RELEASED
+
+
+class SetBackClock(SimulatedClock):
+    """Somebody sets the time of day back, or forward, while the door is watched."""
+
+    off = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.off
+
+
+def test_setting_the_time_of_day_neither_opens_the_door_nor_keeps_it_open_or_shut() -> None:
+    clock = SetBackClock()
+    door = Door(clock=clock)
+    door.watch(Stand(1), frames=2)
+    clock.off = timedelta(days=-30)
+    (event,) = door.show(Stand(1))
+    assert (event.outcome, event.at.year) == ("granted", 2025)
+    clock.off = timedelta(days=30)
+    clock.sleep(4.7)
+    assert door.lock.state() is LockState.RELEASED
+    clock.sleep(0.2 + 0.1)
+    assert door.lock.state() is LockState.LOCKED
+    assert told(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]

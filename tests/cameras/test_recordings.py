@@ -139,3 +139,13 @@ def test_passers_by_come_one_after_the_other_and_depend_on_the_seed() -> None:
     for t_s in np.arange(0, first.duration_s, 0.25):
         assert len(first.frame_at(float(t_s))[1]) <= 1
     assert passers_by(1) == second
+
+
+def test_a_file_that_only_looks_like_a_clip_is_lost_and_no_empty_recording(tmp_path: Path) -> None:
+    path = tmp_path / "clip.jpg"
+    path.write_bytes(b"hello")
+    with (
+        pytest.raises(CameraLostError, match="holds no picture"),
+        ClipCamera(path, SimulatedClock()) as camera,
+    ):
+        camera.read()

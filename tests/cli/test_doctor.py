@@ -4,6 +4,7 @@ import pytest
 
 from access import doctor
 from access.doctor import examine
+from models.cli import main
 from models.config import load_settings
 from models.release.weights import WeightFiles
 
@@ -49,3 +50,14 @@ def test_a_clock_before_this_version_was_made_is_a_fault(home: Path, monkeypatch
     ok, detail = found(home, "clock")
     assert not ok
     assert "set it" in detail
+
+
+def test_a_folder_named_like_markup_is_shown_as_it_is(
+    tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
+    home = tmp_path / "[" / "red]"
+    with pytest.raises(SystemExit) as leaving:
+        main(["--home", str(home), "doctor", "--no-camera"])
+    assert leaving.value.code == 1  # nobody has made a register there
+    assert "doorward enroll" in capsys.readouterr().out

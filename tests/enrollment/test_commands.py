@@ -189,6 +189,22 @@ def test_for_people_the_outcome_is_words(
     assert "recognition" in out
 
 
+def test_names_and_folders_like_markup_are_shown_as_they_are(
+    home: Path, tmp_path: Path, photo: Callable[[int, int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "[" / "red]"
+    for arguments in (
+        ["enroll", "[/red]", photo(1, 1), "--consent", "signed"],
+        ["people"],
+        ["export", "[/red]", str(folder)],
+        ["revoke", "[/red]"],
+    ):
+        with pytest.raises(SystemExit) as leaving:
+            main(["--home", str(home), *arguments])
+        assert leaving.value.code == 0
+        assert "[/red]" in capsys.readouterr().out
+
+
 def test_a_person_gets_all_that_is_kept(run: Run, tmp_path: Path, photo: Callable[[int, int], str]) -> None:
     run("enroll", "Ada", photo(1, 1), "--consent", "signed")
     (done,) = run("export", "Ada", str(tmp_path / "for-ada"))

@@ -3,8 +3,10 @@
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -22,6 +24,8 @@ from models.errors import (
     InputError,
     NoFaceError,
     QualityError,
+    RegisterChangedError,
+    ReleaseError,
     SeveralFacesError,
     UnknownPersonError,
 )
@@ -299,3 +303,58 @@ def test_changes_by_somebody_else_are_noticed(service: EnrolmentService, registe
     desk(register).enrol("Grace", [picture(2, 1)], WORDS)
     with pytest.raises(DuplicatePersonError, match=re.escape("enrolled as Grace")):
         service.enrol("Grace again", [picture(2, 2)], WORDS)
+
+
+class SlowHand:
+    """A register on which somebody else acts just before a person is taken in."""
+
+    def __init__(self, register: Register, others: list[Callable[[], object]]) -> None:
+        self._register, self._others = register, others
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._register, name)
+
+    def add_person(self, *given: Any, **named: Any) -> Any:
+        if self._others:
+            self._others.pop(0)()
+        return self._register.add_person(*given, **named)
+
+
+def test_two_desks_cannot_enrol_one_newcomer_twice(register: Register) -> None:
+    other = desk(register)
+    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1, 1)], WORDS)])))
+    with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
+        slow.enrol("Eve", [picture(1, 2)], WORDS)
+    assert [person.name for person in register.people()] == ["Ada"]
+
+
+def test_two_desks_enrol_two_people_at_once(register: Register) -> None:
+    other = desk(register)
+    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1)], WORDS)])))
+    slow.enrol("Grace", [picture(2)], WORDS)
+    slow.enrol("Hedy", [picture(3)], WORDS)
+    with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
+        slow.enrol("Eve", [picture(1, 2)], WORDS)
+    assert [search(register, person) for person in (1, 2, 3)] == ["Ada", "Grace", "Hedy"]
+
+
+def test_a_register_that_never_stands_still_is_a_typed_error_and_changes_nothing(register: Register) -> None:
+    other = desk(register)
+    crowd = [
+        lambda number=number: other.enrol(f"P{number}", [picture(number)], WORDS) for number in range(2, 9)
+    ]
+    with pytest.raises(RegisterChangedError, match="try again"):
+        desk(cast(Register, SlowHand(register, crowd))).enrol("Ada", [picture(1)], WORDS)
+    assert register.find_person("Ada") is None
+
+
+def test_nobody_is_enrolled_for_a_release_that_is_no_longer_in_force(
+    service: EnrolmentService, register: Register
+) -> None:
+    service.enrol("Ada", [picture(1)], WORDS)
+    register.activate_release("another-release", MODEL, [])
+    with pytest.raises(ReleaseError, match="another release"):
+        service.enrol("Grace", [picture(2)], WORDS)
+    with pytest.raises(ReleaseError, match="another release"):
+        service.add_pictures("Ada", [picture(1, 2)])
+    assert len(register.templates(MODEL)) == 1

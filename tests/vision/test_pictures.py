@@ -1,5 +1,6 @@
 """Pictures: every format that is taken, and everything that is refused."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -136,3 +137,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     text.write_text("not a picture")
     with pytest.raises(ImageError, match=r"notes\.jpg: this is not a picture"):
         read_picture(text)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused_without_waiting_for_it(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero")
+    if kind == "pipe":
+        path = tmp_path / "pipe.jpg"
+        os.mkfifo(path)
+    with pytest.raises(ImageError, match="is no file"):
+        read_picture(path)

@@ -1,0 +1,128 @@
+"""Locked out while the door is watched: a real register, changed by somebody else, and the real watch."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from access.audit import RegisterAudit
+from access.events import DoorEvent
+from access.site_view import SiteView, SiteWatch
+from models.clock import SystemClock
+from models.domain import FaceCrop, LockState, PersonId
+from models.gallery.gallery import Gallery
+from models.register.records import EnrolledFace, PersonStatus
+from models.register.register import Register
+from tests.access.door import MODEL, POLICY, ColourEncoder, Door, FailingAudit, Stand, vector_of
+
+WITHIN_S = 3.0
+KEY = bytes(32)
+
+
+class WrittenAudit(FailingAudit):
+    """Writes into a register what it remembers."""
+
+    def __init__(self, register: Register) -> None:
+        super().__init__()
+        self._written = RegisterAudit(register, "front")
+
+    def append(self, event: DoorEvent) -> None:
+        self._written.append(event)
+        super().append(event)
+
+
+class WatchedDoor(Door):
+    """A door that knows what its register says."""
+
+    site: Callable[[], SiteView]
+
+    def _current(self) -> SiteView:
+        return self.site()
+
+
+def enrol(register: Register, name: str, who: int) -> PersonId:
+    crop = FaceCrop(np.full((112, 112, 3), who, np.uint8))
+    return register.add_person(name, [EnrolledFace(crop, vector_of(who))], "I agree.").person_id
+
+
+def view_of(register: Register) -> SiteView:
+    found = register.snapshot("release-1", MODEL)
+    gallery = Gallery.build(found.templates, MODEL)
+    return SiteView(found.gallery_revision, "release-1", ColourEncoder(), gallery, POLICY)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Register]:
+    """The register as another program has it open."""
+    with Register.open(tmp_path / "register.sqlite", KEY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def watched(tmp_path: Path, desk: Register) -> Iterator[tuple[WatchedDoor, SiteWatch, PersonId]]:
+    ada = enrol(desk, "Ada", 1)
+    enrol(desk, "Bob", 2)
+    with (
+        Register.open(tmp_path / "register.sqlite", KEY) as register,
+        SiteWatch(register.gallery_revision, lambda: view_of(register), SystemClock()) as watch,
+    ):
+        door = WatchedDoor(audit=WrittenAudit(register))
+        door.site = watch.current
+        yield door, watch, ada
+
+
+def outcomes(door: Door) -> list[tuple[str, str]]:
+    """What becomes of Ada, who comes to the locked door anew."""
+    door.empty(60)
+    assert door.lock.state() is LockState.LOCKED
+    return [(event.outcome, str(event.reason)) for event in door.watch(Stand(1), frames=8)]
+
+
+def wait_for_news(watch: SiteWatch, revision: int) -> None:
+    started_s = time.monotonic()
+    while watch.current().revision == revision:
+        assert time.monotonic() - started_s < WITHIN_S, "the door did not hear of the change"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", [PersonStatus.SUSPENDED, PersonStatus.REVOKED, "erased"])
+def test_whoever_is_locked_out_stays_outside_within_seconds(
+    watched: tuple[WatchedDoor, SiteWatch, PersonId], desk: Register, how: str
+) -> None:
+    door, watch, ada = watched
+    assert outcomes(door) == [("granted", "recognised")]
+    before = watch.current().revision
+    if how == "erased":
+        desk.erase(ada)
+    else:
+        desk.set_status(ada, PersonStatus(how))
+    wait_for_news(watch, before)
+    assert outcomes(door) == [("denied", "not_recognised")]
+    assert door.lock.state() is LockState.LOCKED
+    if how == PersonStatus.SUSPENDED:
+        before = watch.current().revision
+        desk.set_status(ada, PersonStatus.ACTIVE)
+        wait_for_news(watch, before)
+        assert outcomes(door) == [("granted", "recognised")]
+    assert [event.outcome for event in desk.events()][:2] == ["granted", "denied"]
+
+
+def test_a_register_swapped_under_the_door_keeps_it_shut_at_once(
+    watched: tuple[WatchedDoor, SiteWatch, PersonId], tmp_path: Path
+) -> None:
+    """An open connection would go on with the old file: with whoever was in it, its events seen by nobody."""
+    door, _, _ = watched
+    assert outcomes(door) == [("granted", "recognised")]
+    releases = len(door.lock.written_at_release)
+    restored = tmp_path / "restored.sqlite"
+    with Register.open(restored, KEY) as other:
+        enrol(other, "Grace", 5)
+    restored.replace(tmp_path / "register.sqlite")
+    events = door.empty(60) + door.watch(Stand(1), frames=8)
+    assert {(event.outcome, str(event.reason), event.written) for event in events} == {
+        ("fault", "register_fault", False)
+    }
+    assert "start this program again" in events[0].detail
+    assert len(door.lock.written_at_release) == releases

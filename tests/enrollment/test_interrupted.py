@@ -1,0 +1,55 @@
+"""Stopped while a folder of people is enrolled: whoever is in the register is in it whole."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from models.config import load_settings
+from models.register.records import Purpose
+from models.release.store import SFACE_MODEL_ID
+from models.release.weights import WeightFiles
+from models.site import open_register
+from models.synthetic.people import SyntheticPerson
+
+PEOPLE = 12
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(PEOPLE):
+        place = tmp_path / "people" / f"Person_{number:02d}"
+        place.mkdir(parents=True)
+        assert cv2.imwrite(str(place / "1.png"), SyntheticPerson(number).portrait(size=300, seed=1))
+    return tmp_path / "people"
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_bulk_enrolment_leaves_whole_people(
+    folder: Path, tmp_path: Path, weights: WeightFiles, sign: signal.Signals
+) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "models.cli", "--home", str(home), "--json"]
+    command += ["enroll", "--folder", str(folder), "--consent", "I agree.", "--allow-duplicate"]
+    environment = os.environ | {"DOORWARD_WEIGHTS__FOLDER": str(weights.detector.parent)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        assert '"outcome": "enrolled"' in first
+        running.send_signal(sign)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == (130 if sign is signal.SIGINT else -sign)
+    assert "Traceback" not in errors
+    with open_register(load_settings(home)) as register:
+        people = register.people()
+        assert 1 <= len(people) < PEOPLE
+        owners = {person.person_id for person in people}
+        assert {crop.person_id for crop in register.crops(Purpose.RECOGNITION)} == owners
+        assert {template.person_id for template in register.templates(SFACE_MODEL_ID)} == owners
+        assert all(register.consent(owner).text == "I agree." for owner in owners)
