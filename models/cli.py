@@ -1,6 +1,7 @@
 """The command `doorward`: global options, the commands of every room, and one shape for every error."""
 
 import importlib.util
+import io
 import json
 import os
 import sys
@@ -103,6 +104,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 0, 1 for a typed failure, 2 for wrong usage, 130 when interrupted."""
     given = hoist(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show "Zoë" must not turn a list of people into an error.
+            stream.reconfigure(errors="backslashreplace")
     try:
         check_packages()
         # Outside standalone mode Typer raises instead of drawing usage errors for people.

@@ -2,7 +2,7 @@
 
 Where the CPU has AMX, OpenVINO gives the thread that compiles a network a signal stack of its own. It takes
 it back when the network is dropped, on whichever thread that happens, and may leave the thread with one
-that is gone. The next signal then ends the process with a segmentation fault, and a door that is told to stop would
+that is gone. The next signal then ends the process with a segmentation fault, and a door told to stop would
 not lock on its way out. The default stack is large enough, so the thread simply keeps what it had.
 """
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import metadata
@@ -81,6 +82,17 @@ def test_a_module_of_ours_that_is_missing_is_a_bug_and_no_advice(monkeypatch: py
     monkeypatch.setattr(cli, "build_app", absent)
     with pytest.raises(ModuleNotFoundError):
         main(["people"])
+
+
+def test_a_terminal_that_knows_few_letters_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "doorward.toml").write_text('[site]\nname = "Zoë"\n', encoding="utf-8")
+    shown = subprocess.run(
+        [sys.executable, "-m", "models.cli", "--home", str(tmp_path), "config", "show"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert b"Zo\\xeb" in shown
 
 
 def test_every_extra_that_is_named_exists() -> None:
