@@ -97,7 +97,7 @@ def night_part(night: dict) -> str:
 
 A person is enrolled in daylight and seen at night. `models/vision/camera_model.py` makes the night: grey,
 {conditions["resolution"]} of the resolution, motion blur of {conditions["blur_share"]} of the picture's
-width, {conditions["electrons"]} electrons for white with a read noise of
+width, {conditions["electrons"]} electrons per pixel on average with a read noise of
 {conditions["read_noise_electrons"]}, contrast stretched afterwards (each pair of numbers is a range that
 every picture draws from).
 

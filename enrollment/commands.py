@@ -1,6 +1,5 @@
 """Commands about people: enrol, list, suspend, restore, revoke, erase, and the register's key."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -64,7 +63,7 @@ def enroll(
         if name is not None or add:
             raise typer.BadParameter("--folder takes the names from the folders: give no NAME and no --add")
         folders, text = person_folders(folder), _consent_text(console, consent)
-        with open_desk(console.settings, _warner(console), one_by_one=False) as service:
+        with open_desk(console.settings, console.warn, one_by_one=False) as service:
             results = enrol_folders(
                 service,
                 folders,
@@ -80,7 +79,7 @@ def enroll(
         raise typer.BadParameter("give a NAME and at least one PHOTO, or --folder DIR")
     pictures = [NamedPicture(path.name, read_picture(path)) for path in photos]
     text = "" if add else _consent_text(console, consent)
-    with open_desk(console.settings, _warner(console)) as service:
+    with open_desk(console.settings, console.warn) as service:
         if add:
             done = service.add_pictures(name, pictures)
         else:
@@ -132,7 +131,7 @@ def erase(
 ) -> None:
     """Delete all that is kept of a person; past events no longer say who it was."""
     console = console_of(ctx)
-    with open_roster(console.settings, _warner(console)) as roster:
+    with open_roster(console.settings, console.warn) as roster:
         person = roster.named(name)
         if not yes and not console.json:
             typer.confirm(f"Delete all that is kept of {person.name} for good?", abort=True)
@@ -148,7 +147,7 @@ def export_person(
 ) -> None:
     """Write all that is kept of a person into a folder, for that person to see."""
     console = console_of(ctx)
-    with open_roster(console.settings, _warner(console)) as roster:
+    with open_roster(console.settings, console.warn) as roster:
         written = roster.export(name, folder)
     text = f"{len(written)} files are in {escape(str(folder))}."
     console.emit({"files": [str(path) for path in written]}, text)
@@ -167,7 +166,7 @@ def rotate_key(ctx: typer.Context) -> None:
 
 def _change_status(ctx: typer.Context, change: Callable[[Roster], Person]) -> None:
     console = console_of(ctx)
-    with open_roster(console.settings, _warner(console)) as roster:
+    with open_roster(console.settings, console.warn) as roster:
         person = change(roster)
     console.emit(asdict(person), f"{escape(person.name)} is {person.status}.")
 
@@ -202,15 +201,6 @@ def _consent_text(console: Console, given: str | None) -> str:
             "or set site.consent to the text that everybody signs here"
         )
     return text
-
-
-def _warner(console: Console) -> Callable[[str], None]:
-    """Warnings go to stderr, as JSON for scripts: they are no result."""
-
-    def warn(message: str) -> None:
-        typer.echo(json.dumps({"warning": message}) if console.json else f"Warning: {message}", err=True)
-
-    return warn
 
 
 def _enrolment_record(done: Enrolment) -> dict[str, Any]:

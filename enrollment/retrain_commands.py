@@ -1,7 +1,6 @@
 """Commands of re-training and of releases."""
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,7 +79,7 @@ def retrain_site(
             at_stage=show,
         )
         if result.promoted:
-            find_thresholds(site, partial(_warn, console))
+            find_thresholds(site, console.warn)
     outcome = "promoted" if result.promoted else "saved" if result.release_id else "refused"
     record: dict[str, Any] = {
         "outcome": outcome,
@@ -124,7 +123,7 @@ def promote_release(ctx: typer.Context, release_id: str) -> None:
     console = console_of(ctx)
     with open_site(console.settings) as site, console.progress("embedding", None) as advance:
         release = promote(console.settings, site.register, release_id, advance)
-        find_thresholds(site, partial(_warn, console))
+        find_thresholds(site, console.warn)
     console.emit({"active": release.release_id}, f"{release.release_id} is in use now.")
 
 
@@ -134,12 +133,8 @@ def rollback_release(ctx: typer.Context) -> None:
     console = console_of(ctx)
     with open_site(console.settings) as site, console.progress("embedding", None) as advance:
         release = rollback(console.settings, site.register, advance)
-        find_thresholds(site, partial(_warn, console))
+        find_thresholds(site, console.warn)
     console.emit({"active": release.release_id}, f"{release.release_id} is in use now.")
-
-
-def _warn(console: Console, message: str) -> None:
-    typer.echo(json.dumps({"warning": message}) if console.json else f"Warning: {message}", err=True)
 
 
 def _record_of(release_id: str, manifest: Manifest) -> dict[str, Any]:

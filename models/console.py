@@ -44,6 +44,10 @@ class Console:
         elif text is not None:
             RichConsole(highlight=False, soft_wrap=True).print(text)
 
+    def warn(self, message: str) -> None:
+        """Tell of something that did not stop the command, on stderr: it is no result."""
+        typer.echo(json.dumps({"warning": message}) if self.json else f"Warning: {message}", err=True)
+
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Advance]:
         """A progress bar on stderr; yields a callable that advances it by a number of steps."""
