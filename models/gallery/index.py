@@ -66,7 +66,10 @@ class GuardedIndex:
             EmbeddingError: the query is not a finite vector of D numbers.
         """
         self._check(query)
-        return float(np.dot(self._index.reconstruct(row), query))
+        # Given where to write, FAISS answers with numpy even after faiss.contrib.torch_utils has patched it,
+        # which pytorch-metric-learning does on import.
+        stored = self._index.reconstruct(row, np.empty(self.dimension, np.float32))
+        return float(np.dot(stored, query))
 
     def _check(self, query: FloatArray) -> None:
         if query.shape != (self.dimension,):

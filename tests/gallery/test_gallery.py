@@ -1,6 +1,8 @@
 """The gallery against brute force, and the guard against what FAISS does in silence."""
 
 import math
+import subprocess
+import sys
 import time
 
 import faiss
@@ -223,3 +225,18 @@ def test_ten_thousand_people_are_searched_in_milliseconds():
         gallery.search(probe)
     assert (time.perf_counter() - start) / 20 < 0.05
     assert (len(gallery), len(gallery.people)) == (20_000, 10_000)
+
+
+def test_it_answers_in_a_process_that_trains_too() -> None:
+    """pytorch-metric-learning patches FAISS to answer with torch tensors; re-training searches galleries."""
+    program = (
+        "import faiss.contrib.torch_utils, numpy as np, warnings; warnings.simplefilter('error');"
+        "from models.gallery.index import GuardedIndex;"
+        "index = GuardedIndex(np.eye(4, dtype=np.float32));"
+        "query = np.eye(4, dtype=np.float32)[2];"
+        "print(index.score(query, 2), index.score(query, 1), *index.nearest(query, 1))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.split() == ["1.0", "0.0", "[1.]", "[2]"]
