@@ -43,8 +43,8 @@ DET_FMRS = np.geomspace(1e-4, 1e-1, 31)
 
 # Night views carry the learning, so no pairs are mined among them: each is held against the daylight
 # templates of everybody. The stages up to half of the resolution stay frozen: they cost almost half of the
-# time, and freeing them gained nothing in trials. Nor did keeping a few views per photo for the last stages:
-# they are learnt by heart. Every step therefore sees new ones.
+# time, and freeing them gained nothing in trials on a lighter night. Nor did keeping a few views per photo
+# for the last stages: they are learnt by heart. Every step therefore sees new ones.
 FIRST = TrainingPlan(
     strategy=Strategy.FINE_TUNE_LAST,
     last_stages=12,
@@ -61,7 +61,7 @@ FIRST = TrainingPlan(
     checkpoint_every=25,
 )
 # The learning rate starts again from lower down, other photos are rehearsed, and the network of the go before
-# is what is held on to. A third go of 350 steps brought nothing more: what is missing is faces, not steps.
+# is what is held on to. A third go of 350 steps brought nothing more.
 SECOND = replace(FIRST, steps=500, learning_rate=4e-3, seed=1)
 PLANS = (FIRST, SECOND)
 

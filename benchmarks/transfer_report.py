@@ -65,6 +65,14 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def duration(night: dict) -> str:
+    """How long the night door took to learn, where every go was timed."""
+    if night["seconds"] is None:
+        return "How long it\ntook is not known: the run was started twice, and its first go was not timed."
+    minutes, cpu_minutes = night["seconds"] / 60, night["cpu_seconds"] / 60
+    return f"It took\n{minutes:.0f} minutes, {cpu_minutes:.0f} minutes of processor time."
+
+
 def night_part(night: dict) -> str:
     """The night door."""
     if not night:
@@ -109,9 +117,7 @@ Training: folds 1 to 3 of LFW's development set ({night["trained_people"]:,} peo
 
 Every night view is new. Three forces act: it is pulled towards the embedding of its own daylight photograph;
 the contrastive loss holds it near that person's other daylight photographs and away from the 8 most similar
-ones of other people; and daylight photographs are held where the network has them. It took
-{night["seconds"] / 60:.0f} minutes, {night["cpu_seconds"] / 60:.0f} minutes of processor time, on 2 cores
-that were busy with other work, too.
+ones of other people; and daylight photographs are held where the network has them. {duration(night)}
 
 Test: folds 4 and 5 ({before["people"]:,} other people, at most 10 photographs each; {before["mated"]:,} mated
 and {before["nonmated"]:,} non-mated comparisons, never of a photograph with itself). Each of the two test
