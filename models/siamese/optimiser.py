@@ -12,8 +12,7 @@ from models.siamese.plan import TrainingPlan
 def build_optimiser(tensors: Iterable[Tensor], plan: TrainingPlan) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019) with one group per tensor, for each has its own size."""
     groups = [{"params": [tensor], "size": _size(tensor)} for tensor in tensors]
-    nothing = [{"params": [torch.zeros(1, requires_grad=True)], "size": 1.0}]
-    return torch.optim.AdamW(groups or nothing, lr=0.0, weight_decay=plan.weight_decay)
+    return torch.optim.AdamW(groups, lr=0.0, weight_decay=plan.weight_decay)
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, plan: TrainingPlan, step: int) -> float:

@@ -100,7 +100,7 @@ class TrainingResult:
 
     Attributes:
         network: the best network by its held-out loss (the last without held-out people), evaluation mode.
-        history: every step, in order; a resumed run has the earlier ones too.
+        history: every step, in order; a resumed run has the earlier ones too, and `pretrained` none.
         best_step: the step `network` is from; 0 is the untrained one: nothing that was learnt helped.
         trained_on, held_out, left_out: people by what was done with them; the last had too few photos.
         seconds: of this call, without what an earlier, killed run took.

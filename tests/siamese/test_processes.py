@@ -56,7 +56,7 @@ def test_two_processes_match_one(tmp_path: Path, strategy: str):
     ],
 )
 def test_what_two_processes_cannot_share_is_refused(monkeypatch, untrained, changes, message):
-    monkeypatch.setattr("models.siamese.train.world_size", lambda: 2)
+    monkeypatch.setattr("models.siamese.run.world_size", lambda: 2)
     plan = replace(replace(PLAN, people_per_batch=2, rehearsal_per_batch=2), **changes)
     with pytest.raises(TrainingError, match=message):
         fine_tune(PEOPLE, untrained, plan, rehearsal_crops=GENERAL)

@@ -101,6 +101,25 @@ def test_the_pretrained_network_handed_in_is_not_changed():
     assert changed(before, start) == set()
 
 
+def test_a_second_go_is_pulled_back_to_its_teacher():
+    teacher, crops = make_tiny(), np.concatenate(list(UNLIKE_THEMSELVES.values()))
+    plan = replace(PLAN, strategy=Strategy.FINE_TUNE, held_out_share=0.0, steps=30, people_per_batch=6)
+    apart = replace(plan, weights=LossWeights(anchor=0.0, rehearsal=0.0))
+    moved = fine_tune(UNLIKE_THEMSELVES, teacher, apart, augmentation=_as_it_is).network
+    pulled = replace(plan, weights=LossWeights(contrastive=0.0, rehearsal=0.0))
+    alone = fine_tune(UNLIKE_THEMSELVES, moved, pulled, augmentation=_as_it_is)
+    taught = fine_tune(UNLIKE_THEMSELVES, moved, pulled, augmentation=_as_it_is, teacher=teacher)
+
+    def away(network: SiameseNetwork) -> float:
+        rows = (batches.embed_all(each, crops) for each in (network, teacher))
+        return float((1 - (next(rows) * next(rows)).sum(dim=1)).mean())
+
+    # Its own embeddings pull a network nowhere.
+    assert alone.history[1].anchor == pytest.approx(0.0, abs=1e-5)
+    assert taught.history[1].anchor == pytest.approx(away(moved), rel=0.3)
+    assert away(taught.network) < 0.3 * away(moved)
+
+
 def mean_distances(network: SiameseNetwork) -> tuple[float, float]:
     """Of two photos of one person, and of two people's."""
     rows = batches.embed_all(network, np.concatenate(list(UNLIKE_THEMSELVES.values())))
