@@ -1,9 +1,11 @@
 """What a cheap camera does to a face at night: the project's own model, to train and to measure with.
 
-The light on its way through the camera: the head moves during the exposure, the face covers few pixels,
-few photons arrive (shot noise), the electronics add their own (read noise), eight bits are read out, and the
-automatic gain stretches what is left. The noise is the usual model of an image sensor (EMVA Standard 1288,
-release 4.0, section 2): a Poisson count of electrons plus Gaussian noise.
+The light on its way through the camera: the head moves during the exposure, the lens resolves less than by
+day (its opening is wide, and infra-red focuses behind the sensor), few photons reach each pixel (shot noise),
+the electronics add their own (read noise), eight bits are read out, and the automatic gain stretches what is
+left. The sensor is the one that the door has by day, so the face covers as many pixels as before. The noise
+is the usual model of an image sensor (EMVA Standard 1288, release 4.0, section 2): a Poisson count of
+electrons plus Gaussian noise, in every pixel for itself.
 """
 
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ class NightDoor:
     """How bad the night is. Ranges are (lowest, highest); each picture draws its own values evenly from them.
 
     Attributes:
-        resolution: pixels that remain along each side, as a share of the picture's own.
+        resolution: what the lens still resolves along each side, as a share of the picture's own pixels.
         blur_share: length of the motion's path, as a share of the picture's width.
         electrons: charge that a pixel collects on average over the picture, as automatic exposure leaves it;
             fewer means more shot noise. White pixels saturate at eight times as much.
@@ -34,16 +36,15 @@ class NightDoor:
     """
 
     resolution: tuple[float, float] = (0.30, 0.45)
-    blur_share: tuple[float, float] = (0.03, 0.13)
-    electrons: tuple[float, float] = (10.0, 40.0)
+    blur_share: tuple[float, float] = (0.02, 0.10)
+    electrons: tuple[float, float] = (4.0, 16.0)
     read_noise_electrons: float = 2.0
     stretch_percent: float = 1.0
 
 
 NIGHT_DOOR = NightDoor()
-"""The strength that this project measures at. Of 250 people of Labeled Faces in the Wild, enrolled by one
-clear photo and seen in another through this camera, the pretrained network (sface-2021dec) misses 63% at a
-false match rate of 0.1%; in the clear it misses 2%."""
+"""The strength that this project measures at, fixed where the pretrained network (sface-2021dec) misses two
+people of three at a false match rate of 0.1%: docs/experiments/transfer.md."""
 
 
 def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGHT_DOOR) -> ImageArray:
@@ -68,8 +69,9 @@ def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGH
     light /= max(float(light.mean()), 1e-6)  # 1 on average, as automatic exposure wants it
     light = _move(light, rng.uniform(*night.blur_share) * width, rng.uniform(0.0, np.pi))
     share = rng.uniform(*night.resolution)
-    small_size = (max(4, round(width * share)), max(4, round(height * share)))
-    light = np.asarray(cv2.resize(light, small_size, interpolation=cv2.INTER_AREA), np.float32)
+    resolved = (max(4, round(width * share)), max(4, round(height * share)))
+    few = cv2.resize(light, resolved, interpolation=cv2.INTER_AREA)
+    light = np.asarray(cv2.resize(few, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     electrons = rng.uniform(*night.electrons)
     charge = rng.poisson(np.maximum(light, 0.0) * electrons) + rng.normal(
         0.0, night.read_noise_electrons, light.shape
@@ -77,8 +79,7 @@ def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGH
     shown = np.power(np.clip(charge / (electrons * _FULL_WELL), 0.0, 1.0), 1.0 / _GAMMA)
     shown = np.round(shown * 255.0).astype(np.float32)
     low, high = np.percentile(shown, [night.stretch_percent, 100.0 - night.stretch_percent])
-    stretched = np.clip((shown - low) / max(high - low, 1.0) * 255.0, 0.0, 255.0).astype(np.float32)
-    seen = cv2.resize(stretched, (width, height), interpolation=cv2.INTER_LINEAR)
+    seen = np.clip((shown - low) / max(high - low, 1.0) * 255.0, 0.0, 255.0)
     return np.repeat(np.round(seen).astype(np.uint8)[..., None], 3, axis=2)
 
 
