@@ -16,6 +16,7 @@ from models.domain import FloatArray
 
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 FEWEST_FALSE_MATCHES = 10
 """An operating point with fewer false matches than this in the data would be one pair's luck."""
@@ -50,11 +51,33 @@ class FaceSet:
     Attributes:
         champion, challenger: float32 (N, D), unit vectors; the two D may differ.
         people: int64 (N,), who is on each crop.
+        view_of: int64 (N,), for a crop that is only what a camera makes of a photo the index of that photo,
+            for a photo its own index; None where all are photos.
     """
 
     champion: FloatArray
     challenger: FloatArray
     people: IntArray
+    view_of: IntArray | None = None
+
+    @property
+    def is_view(self) -> BoolArray:
+        """(N,), False for photos."""
+        own = np.arange(len(self.people))
+        return np.zeros(len(own), bool) if self.view_of is None else self.view_of != own
+
+    def pairs(self) -> tuple[IntArray, IntArray, BoolArray]:
+        """The comparisons that count: first crop, second crop, and whether both show one person, (C,) each.
+
+        A door compares what it sees with what is enrolled: two views are not compared with each other, nor is
+        a view with its own photo.
+        """
+        first, second = np.triu_indices(len(self.people), 1)
+        if self.view_of is not None:
+            views = self.is_view
+            counts = (self.view_of[first] != self.view_of[second]) & ~(views[first] & views[second])
+            first, second = first[counts], second[counts]
+        return first, second, self.people[first] == self.people[second]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +114,7 @@ class Comparison:
         return (
             f"{self.name} {verdict}: FNMR at FMR {self.fmr:.2%} is {self.champion_fnmr:.2%} for the champion "
             f"and {self.challenger_fnmr:.2%} for the challenger; the challenger may be worse by "
-            f"{self.worse_by_at_most:.2%}, allowed is {self.margin:.2%} ({self.people} people)"
+            f"{self.worse_by_at_most:.3%}, allowed is {self.margin:.3%} ({self.people} people)"
         )
 
 
@@ -132,25 +155,24 @@ def compare(name: str, faces: FaceSet, limits: GateLimits, margin: float, seed: 
     Raises:
         ValueError: the set holds fewer than two people or nobody twice.
     """
-    people = np.unique(faces.people, return_inverse=True)[1]
-    photos = np.bincount(people)
-    mated = int((photos * (photos - 1) // 2).sum())
-    non_mated = int((photos.sum() ** 2 - (photos**2).sum()) // 2)
+    _, _, same = faces.pairs()
+    mated, non_mated = int(same.sum()), int((~same).sum())
     if not mated or not non_mated:
         raise ValueError(f"the {name} set needs two people, and somebody twice")
     fmr = max(limits.target_fmr, FEWEST_FALSE_MATCHES / non_mated)
     champion, challenger = (
-        _Scores.of(embeddings, people, fmr) for embeddings in (faces.champion, faces.challenger)
+        _Scores.of(faces, embeddings, fmr) for embeddings in (faces.champion, faces.challenger)
     )
-    everyone = np.ones(len(photos))
+    people = len(champion.crops)
+    everyone = np.ones(people)
     rng = np.random.default_rng(seed)
     differences = np.empty(limits.draws)
     for draw in range(limits.draws):
-        times = np.bincount(rng.integers(0, len(photos), len(photos)), minlength=len(photos)).astype(float)
+        times = np.bincount(rng.integers(0, people, people), minlength=people).astype(float)
         differences[draw] = challenger.fnmr(times, fmr) - champion.fnmr(times, fmr)
     return Comparison(
         name,
-        len(photos),
+        people,
         mated,
         non_mated,
         fmr,
@@ -162,32 +184,40 @@ def compare(name: str, faces: FaceSet, limits: GateLimits, margin: float, seed: 
     )
 
 
+def scores_of(embeddings: FloatArray, first: IntArray, second: IntArray) -> Float64Array:
+    """Cosines of pairs of rows of (N, D) unit vectors: (C,)."""
+    scores: Float64Array = embeddings.astype(np.float64) @ embeddings.T.astype(np.float64)
+    return scores[first, second]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scores:
     """The comparisons of one network: all mated ones, and the non-mated ones most alike.
 
     Attributes:
-        photos: (P,) per person.
+        crops, views: (P,) per person, views counted among the crops.
         mated: (M,) scores; mated_person: (M,) whose.
         tail: (T,) non-mated scores, highest first; tail_people: (T, 2) whose.
     """
 
-    photos: Float64Array
+    crops: IntArray
+    views: IntArray
     mated: Float64Array
     mated_person: IntArray
     tail: Float64Array
     tail_people: IntArray
 
     @classmethod
-    def of(cls, embeddings: FloatArray, people: IntArray, fmr: float) -> "_Scores":
-        first, second = np.triu_indices(len(people), 1)
-        scores = (embeddings.astype(np.float64) @ embeddings.T.astype(np.float64))[first, second]
-        same = people[first] == people[second]
+    def of(cls, faces: FaceSet, embeddings: FloatArray, fmr: float) -> "_Scores":
+        people = np.unique(faces.people, return_inverse=True)[1]
+        first, second, same = faces.pairs()
+        scores = scores_of(embeddings, first, second)
         others = np.flatnonzero(~same)
         kept = min(len(others), int(np.ceil(TAIL_SHARE * fmr * len(others))))
         tail = others[np.argsort(-scores[others], kind="stable")[:kept]]
         return cls(
-            photos=np.bincount(people).astype(np.float64),
+            crops=np.bincount(people),
+            views=np.bincount(people[faces.is_view], minlength=int(people.max()) + 1),
             mated=scores[same],
             mated_person=people[first[same]],
             tail=scores[tail],
@@ -196,8 +226,7 @@ class _Scores:
 
     def fnmr(self, times: Float64Array, fmr: float) -> float:
         """FNMR at `fmr` when person p was drawn `times[p]` times; NaN when nobody drawn has a mated pair."""
-        drawn = times * self.photos
-        non_mated = (drawn.sum() ** 2 - (drawn**2).sum()) / 2
+        non_mated = _pairs_across(times * self.crops) - _pairs_across(times * self.views)
         matches = np.cumsum(times[self.tail_people[:, 0]] * times[self.tail_people[:, 1]])
         # The first non-mated score that would exceed the allowed rate: a score must be above it to pass.
         beyond = min(int(np.searchsorted(matches, fmr * non_mated, side="right")), len(self.tail) - 1)
@@ -206,3 +235,8 @@ class _Scores:
             return float("nan")
         # Not "mated <= threshold": a NaN must count as refused.
         return float(weight[~(self.mated > self.tail[beyond])].sum() / weight.sum())
+
+
+def _pairs_across(counts: Float64Array) -> float:
+    """Pairs of two different people, each with so many crops: (P,)."""
+    return float(counts.sum() ** 2 - (counts**2).sum()) / 2

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from enrollment.gate import FaceSet, Verdict
+from enrollment.gate import FaceSet, Verdict, scores_of
 from models.domain import FloatArray, ImageArray
 from models.evaluation.metrics import det_curve
 from models.release.files import write_atomically
@@ -116,7 +116,7 @@ def draw_errors(faces: FaceSet) -> Figure:
         ("challenger", faces.challenger, CHALLENGER_COLOUR),
     )
     for (name, embeddings, colour), axes in zip(networks, histograms, strict=True):
-        mated, non_mated = split_scores(embeddings, faces.people)
+        mated, non_mated = split_scores(faces, embeddings)
         curve = det_curve(mated, non_mated)
         # Dense where false matches are few: that end is what a door works at.
         shown = len(curve.fmr) - np.unique(np.geomspace(1, len(curve.fmr), POINTS_SHOWN).astype(int))
@@ -132,21 +132,17 @@ def draw_errors(faces: FaceSet) -> Figure:
     return figure
 
 
-def split_scores(embeddings: FloatArray, people: npt.NDArray[np.int64]) -> tuple[Float64Array, Float64Array]:
-    """Mated and non-mated scores of all pairs of crops; embeddings are float32 (N, D) of length 1."""
-    first, second = np.triu_indices(len(people), 1)
-    scores = (embeddings.astype(np.float64) @ embeddings.T.astype(np.float64))[first, second]
-    same = people[first] == people[second]
+def split_scores(faces: FaceSet, embeddings: FloatArray) -> tuple[Float64Array, Float64Array]:
+    """Mated and non-mated scores of a set, by one of its two networks' float32 (N, D) unit vectors."""
+    first, second, same = faces.pairs()
+    scores = scores_of(embeddings, first, second)
     return scores[same], scores[~same]
 
 
-def hardest_pairs(
-    embeddings: FloatArray, people: npt.NDArray[np.int64], count: int
-) -> dict[str, list[tuple[int, int, float]]]:
-    """Indices and score of the mated pairs least alike and of the non-mated pairs most alike."""
-    first, second = np.triu_indices(len(people), 1)
-    scores = (embeddings @ embeddings.T)[first, second]
-    same = people[first] == people[second]
+def hardest_pairs(faces: FaceSet, count: int) -> dict[str, list[tuple[int, int, float]]]:
+    """For the challenger, indices and score of the mated pairs least alike and the non-mated most alike."""
+    first, second, same = faces.pairs()
+    scores = scores_of(faces.challenger, first, second)
     found = {}
     for label, chosen, sign in ((MATED, same, 1), (NON_MATED, ~same, -1)):
         where = np.flatnonzero(chosen)
@@ -157,7 +153,7 @@ def hardest_pairs(
 
 def _hardest_pairs(faces: FaceSet, crops: ImageArray) -> str:
     parts = []
-    for label, pairs in hardest_pairs(faces.challenger, faces.people, HARDEST_SHOWN).items():
+    for label, pairs in hardest_pairs(faces, HARDEST_SHOWN).items():
         shown = "".join(
             f"<figure>{_thumbnail(crops[a])}{_thumbnail(crops[b])}<figcaption>{score:.2f}</figcaption></figure>"
             for a, b, score in pairs

@@ -18,7 +18,7 @@ from enrollment.gate import GateLimits, Verdict, judge
 from enrollment.people_in_general import CropsByPerson
 from enrollment.report import ReportedSet, write_report
 from enrollment.site_people import gather_site
-from enrollment.trial import Trial, challenger_manifest, hold_trial
+from enrollment.trial import See, Trial, challenger_manifest, hold_trial
 from models.errors import ReleaseError
 from models.ports import Clock
 from models.register.register import Register
@@ -33,6 +33,8 @@ from models.release.store import (
 from models.settings import Settings
 from models.siamese.splits import hold_out
 
+MOST_HELD_OUT = 250
+"""People of the site; more would judge no better, and all their comparisons are in memory at once."""
 JUDGING_SHARE = 2 / 3
 """Of the people in general; the gate needs more of them than rehearsal does."""
 
@@ -114,6 +116,7 @@ def retrain(
     *,
     train: Train,
     general: Callable[[], CropsByPerson],
+    see: See,
     options: RetrainOptions,
     at_stage: AtStage = lambda _stage: None,
 ) -> RetrainResult:
@@ -122,6 +125,7 @@ def retrain(
     Args:
         general: gives people who have nothing to do with the site, asked only when the site's own photos
             suffice; some are rehearsed, the others judge.
+        see: what the site's camera makes of a photo, for the gate.
         at_stage: told before each stage.
 
     Raises:
@@ -131,12 +135,14 @@ def retrain(
     with only_run(releases_folder(settings)) as scratch:
         at_stage(Stage.GATHER)
         champion = active_release(settings, register)
-        learnt, held_out = _divide(gather_site(register), options.held_out_share, options.seed)
+        site = gather_site(register)
+        share = min(options.held_out_share, MOST_HELD_OUT / len(site))
+        learnt, held_out = _divide(site, share, options.seed)
         rehearsed, strangers = _divide(general(), JUDGING_SHARE, options.seed)
         at_stage(Stage.TRAIN)
         challenger = train(learnt, rehearsed, scratch)
         at_stage(Stage.EVALUATE)
-        trial = hold_trial(champion, challenger.encoder, held_out, strangers)
+        trial = hold_trial(champion, challenger.encoder, held_out, strangers, see)
         verdict = judge(trial.site, trial.general, options.limits, options.seed)
         at_stage(Stage.REPORT)
         report = _report(

@@ -37,6 +37,9 @@ def retrain_site(
     strategy: Annotated[
         str, typer.Option(help="fine-tune-last, fine-tune, feature-extractor or pretrained.")
     ] = "fine-tune-last",
+    camera: Annotated[
+        str, typer.Option(help="What it does to a face: door, or night for grey, dark and noisy.")
+    ] = "door",
     steps: Annotated[int, typer.Option(min=1, help="Updates of the weights at most.")] = 200,
     general: Annotated[
         Path | None,
@@ -55,12 +58,14 @@ def retrain_site(
     """Learn the site: train on consenting people, compare with the release in use, promote or refuse."""
     # Torch takes seconds to import, and no other command needs it.
     from enrollment.retrain import RetrainOptions, Stage, retrain
-    from enrollment.training import site_trainer
+    from enrollment.training import CAMERAS, seen_by, site_trainer
     from models.siamese.plan import TrainingPlan
     from models.siamese.strategies import Strategy
 
     if strategy not in {each.value for each in Strategy}:
         raise typer.BadParameter(f"{strategy} is no strategy: {', '.join(Strategy)}")
+    if camera not in CAMERAS:
+        raise typer.BadParameter(f"{camera} is no camera: {', '.join(CAMERAS)}")
     console = console_of(ctx)
     plan = TrainingPlan(strategy=Strategy(strategy), steps=steps, seed=seed)
 
@@ -73,8 +78,9 @@ def retrain_site(
             console.settings,
             site.register,
             SystemClock(),
-            train=site_trainer(console.settings, plan, console.progress),
+            train=site_trainer(console.settings, plan, console.progress, camera),
             general=partial(_people_in_general, console, general, seed),
+            see=seen_by(camera, seed),
             options=RetrainOptions(seed=seed, promote=not keep, thumbnails=thumbnails),
             at_stage=show,
         )

@@ -1,18 +1,21 @@
 """The trainer behind `enrollment.retrain`: SFace, fine-tuned by `models.siamese`, exported for the door."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from enrollment.people_in_general import CropsByPerson
 from enrollment.retrain import Challenger, Train
+from enrollment.trial import See
 from models.domain import ImageArray
 from models.errors import TrainingError
 from models.release.weights import ensure_weights
 from models.settings import Settings
+from models.siamese.augmentation import Augmentation, door_camera, night_camera, seeded_view
 from models.siamese.backbones import SFACE
 from models.siamese.checkpoints import fingerprint
 from models.siamese.network import fold_and_export
@@ -28,7 +31,23 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Draws a bar with a description and a total; what it gives moves the bar by a number of steps."""
 
 
-def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress) -> Train:
+CAMERAS: Mapping[str, Callable[[], Augmentation]] = {"door": door_camera, "night": night_camera}
+"""What the camera at the door does to a face, by name."""
+
+
+def seen_by(camera: str, seed: int) -> See:
+    """What a camera of `CAMERAS` makes of photos; the same photo and number give the same view."""
+    augmentation = CAMERAS[camera]()
+
+    def see(crops: ImageArray, view: int) -> ImageArray:
+        with torch.random.fork_rng(devices=[]):
+            views = [seeded_view(crop, augmentation, seed, view, photo) for photo, crop in enumerate(crops)]
+        return np.stack(views)
+
+    return see
+
+
+def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, camera: str = "door") -> Train:
     """A trainer that starts from the pretrained network, whatever release is in use.
 
     Each run thus learns all of today's consenting people, and nothing of those whose consent has ended.
@@ -47,6 +66,7 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress) -> 
                 pretrained,
                 plan,
                 rehearsal_crops=rehearsal,
+                augmentation=CAMERAS[camera](),
                 progress=lambda step: advance(min(1, step.step)),
                 checkpoint_dir=checkpoints,
             )
@@ -58,7 +78,7 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress) -> 
             )
         path = scratch / ENCODER_NAME
         fold_and_export(merge_head(result.network), path)
-        return Challenger(path, _curves(result), _facts(plan, result, len(rehearsal)))
+        return Challenger(path, _curves(result), _facts(plan, camera, result, len(rehearsal)))
 
     return train
 
@@ -86,10 +106,11 @@ def _curves(result: TrainingResult) -> dict[str, list[tuple[float, float]]]:
     return {name: points for name, points in curves.items() if points}
 
 
-def _facts(plan: TrainingPlan, result: TrainingResult, rehearsed: int) -> dict[str, str]:
+def _facts(plan: TrainingPlan, camera: str, result: TrainingResult, rehearsed: int) -> dict[str, str]:
     return {
         "strategy": plan.strategy.value,
-        "steps": f"{result.history[-1].step} of at most {plan.steps}, best at {result.best_step}",
+        "camera": camera,
+        "steps": f"{max(0, len(result.history) - 1)} of at most {plan.steps}, best at {result.best_step}",
         "learnt from": f"{len(result.trained_on)} people",
         "watched while training": f"{len(result.held_out)} people",
         "rehearsed": f"{rehearsed} photos of people in general",

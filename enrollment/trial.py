@@ -1,13 +1,14 @@
 """Champion and challenger on the same faces, both as doors run them."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from enrollment.gate import FaceSet, Verdict
+from enrollment.gate import FaceSet, IntArray, Verdict, scores_of
 from enrollment.people_in_general import CropsByPerson
 from models.domain import COSINE, FaceCrop, FloatArray, ImageArray
 from models.encoders.flipped import FlippedEncoder
@@ -19,6 +20,11 @@ from models.release.networks import SFACE
 from models.release.store import PREPROCESSING, Manifest, Release, Thresholds
 
 HIGHEST_THRESHOLD = 0.95
+VIEWS = 2
+"""Of each photo of the site's held-out people, as the camera sees it."""
+
+See = Callable[[ImageArray, int], ImageArray]
+"""What a camera makes of photos, uint8 (N, 112, 112, 3), RGB, both ways; another number is another view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +33,8 @@ class Trial:
 
     Attributes:
         model_id: of the challenger, drawn from its bytes.
-        site: the site's people who were held out; site_crops: their crops, uint8 (N, 112, 112, 3), RGB.
+        site: the site's people who were held out, their photos and then the views; site_crops: the same
+            crops, uint8 (N, 112, 112, 3), RGB.
         general: people who have nothing to do with the site.
     """
 
@@ -37,8 +44,13 @@ class Trial:
     general: FaceSet
 
 
-def hold_trial(champion: Release, challenger: Path, site: CropsByPerson, general: CropsByPerson) -> Trial:
+def hold_trial(
+    champion: Release, challenger: Path, site: CropsByPerson, general: CropsByPerson, see: See
+) -> Trial:
     """Embed both sets of people with both networks.
+
+    Args:
+        see: what the site's camera makes of the held-out people's photos, which are what is enrolled.
 
     Raises:
         ModelError: a network cannot be run.
@@ -50,18 +62,27 @@ def hold_trial(champion: Release, challenger: Path, site: CropsByPerson, general
         FlippedEncoder(OpenVinoEncoder(champion.encoder_path, champion.model_id, threads)),
         FlippedEncoder(OpenVinoEncoder(challenger, model_id, threads)),
     )
-    crops = np.concatenate(list(site.values()))
-    return Trial(model_id, _embed_both(site, encoders), crops, _embed_both(general, encoders))
+    photos, owners = _flatten(site)
+    crops = np.concatenate([photos, *(see(photos, view) for view in range(VIEWS))])
+    once = np.arange(len(photos))
+    faces = FaceSet(
+        *_embed(crops, encoders), people=np.tile(owners, 1 + VIEWS), view_of=np.tile(once, 1 + VIEWS)
+    )
+    others, whose = _flatten(general)
+    return Trial(model_id, faces, crops, FaceSet(*_embed(others, encoders), people=whose))
 
 
-def _embed_both(people: CropsByPerson, encoders: tuple[Encoder, Encoder]) -> FaceSet:
-    crops = [FaceCrop(crop) for images in people.values() for crop in images]
+def _flatten(people: CropsByPerson) -> tuple[ImageArray, IntArray]:
+    owners = np.repeat(np.arange(len(people)), [len(images) for images in people.values()])
+    return np.concatenate(list(people.values())), owners
 
-    def vectors(encoder: Encoder) -> FloatArray:
-        return np.stack([embedding.vector for embedding in encoder.embed(crops)])
 
-    labels = np.repeat(np.arange(len(people)), [len(images) for images in people.values()])
-    return FaceSet(vectors(encoders[0]), vectors(encoders[1]), labels)
+def _embed(crops: ImageArray, encoders: tuple[Encoder, Encoder]) -> tuple[FloatArray, FloatArray]:
+    faces = [FaceCrop(crop) for crop in crops]
+    champion, challenger = (
+        np.stack([embedding.vector for embedding in encoder.embed(faces)]) for encoder in encoders
+    )
+    return champion, challenger
 
 
 def challenger_manifest(now: datetime, champion: Release, trial: Trial, verdict: Verdict) -> Manifest:
@@ -101,6 +122,5 @@ def carry_threshold(value: float, champion: Tail, challenger: Tail) -> float:
 
 
 def _non_mated_tail(vectors: FloatArray, faces: FaceSet) -> Tail:
-    first, second = np.triu_indices(len(vectors), 1)
-    apart = faces.people[first] != faces.people[second]
-    return fit_tail((vectors @ vectors.T)[first, second][apart])
+    first, second, same = faces.pairs()
+    return fit_tail(scores_of(vectors, first[~same], second[~same]))

@@ -178,6 +178,11 @@ def door_camera() -> Augmentation:
     return cast(Augmentation, steps)
 
 
+def night_camera() -> Augmentation:
+    """A door that is used by day and, as often, at night."""
+    return cast(Augmentation, v2.RandomChoice([door_camera(), NightView()]))
+
+
 _BILINEAR = v2.InterpolationMode.BILINEAR
 
 

@@ -29,7 +29,7 @@ from models.encoders.openvino import OpenVinoEncoder
 from models.register.records import Purpose
 from models.release.promotion import promote
 from models.release.store import active_release, list_releases, releases_folder, verify_release
-from tests.retrain.small import activate_champion, copy_trainer, enrol, open_register, people
+from tests.retrain.small import activate_champion, copy_trainer, dim, enrol, open_register, people
 
 PEOPLE, PHOTOS = 10, 3
 GENERAL = people(1000, 24, each=2)
@@ -59,6 +59,7 @@ def train_once(settings: Settings, seed: int, kill_at: Stage | None = None) -> N
             SystemClock(),
             train=copy_trainer(seed),
             general=lambda: GENERAL,
+            see=dim,
             options=RetrainOptions(limits=LIMITS, seed=seed),
             at_stage=at_stage,
         )

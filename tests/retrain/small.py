@@ -66,6 +66,11 @@ def photos(seed: int, count: int, noise: float = 25.0) -> ImageArray:
     return np.clip(shots, 0, 255).repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
 
 
+def dim(photos: ImageArray, view: int) -> ImageArray:
+    """A camera that gives darker pictures."""
+    return (photos * (0.9 - 0.1 * view)).astype(np.uint8)
+
+
 def people(first_seed: int, count: int, each: int = 4) -> CropsByPerson:
     return {f"person {seed}": photos(seed, each) for seed in range(first_seed, first_seed + count)}
 

@@ -80,3 +80,9 @@ def test_an_unknown_strategy_is_wrong_usage(console: Console) -> None:
     result = doorward(console, "retrain", "--strategy", "magic")
     assert result.exit_code == 2
     assert "fine-tune-last" in result.output
+
+
+def test_an_unknown_camera_is_wrong_usage(console: Console) -> None:
+    result = doorward(console, "retrain", "--camera", "moon")
+    assert result.exit_code == 2
+    assert "night" in result.output

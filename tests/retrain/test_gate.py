@@ -53,6 +53,28 @@ def test_errors_agree_with_a_double_loop(noise: float) -> None:
     assert (found.people, found.mated, found.non_mated) == (60, 360, 28_320 - 0)
 
 
+def test_what_the_camera_sees_is_only_compared_with_other_photos_that_are_enrolled() -> None:
+    """Against a double loop over 20 people with 2 photos and 2 views of each photo."""
+    photos, owners = faces(0.8, 0, people=20, photos=2)
+    seen = [photos + noise for noise in np.random.default_rng(5).normal(0, 0.15, (2, *photos.shape))]
+    vectors = np.concatenate([photos, *seen]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    people, photo = np.tile(owners, 3), np.tile(np.arange(40), 3)
+    mated, non_mated = [], []
+    for i in range(120):
+        for j in range(i):
+            if photo[i] != photo[j] and (i < 40 or j < 40):
+                score = float(vectors[i].astype(np.float64) @ vectors[j].astype(np.float64))
+                (mated if people[i] == people[j] else non_mated).append(score)
+    both = FaceSet(vectors, vectors, people, photo)
+    found = compare("site", both, GateLimits(target_fmr=0.01, draws=50), margin=0, seed=0)
+    threshold = sorted(non_mated, reverse=True)[int(0.01 * len(non_mated))]
+    assert (found.mated, found.non_mated) == (len(mated), len(non_mated))
+    assert found.champion_fnmr == pytest.approx(np.mean(np.array(mated) <= threshold))
+    assert 0 < found.champion_fnmr < 1
+    assert found.worse_by_at_most == 0
+
+
 def test_a_network_is_no_worse_than_itself() -> None:
     same = face_set(1.2, 1.2)
     verdict = judge(same, same, LIMITS)

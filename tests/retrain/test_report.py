@@ -9,7 +9,7 @@ from tests.retrain.test_gate import face_set, faces
 
 def test_scores_are_split_as_by_a_double_loop() -> None:
     vectors, people = faces(1.0, 0, people=5, photos=3)
-    mated, non_mated = split_scores(vectors, people)
+    mated, non_mated = split_scores(FaceSet(vectors, vectors, people), vectors)
     naive: dict[bool, list[float]] = {True: [], False: []}
     for i in range(15):
         for j in range(i):
@@ -20,7 +20,7 @@ def test_scores_are_split_as_by_a_double_loop() -> None:
 
 def test_the_hardest_pairs_are_the_worst_of_each_kind() -> None:
     vectors = np.array([[1, 0], [0.6, 0.8], [0.8, 0.6], [1, 0]], np.float32)
-    found = hardest_pairs(vectors, np.array([0, 0, 1, 1]), 1)
+    found = hardest_pairs(FaceSet(vectors, vectors, np.array([0, 0, 1, 1])), 1)
     assert found[MATED][0][:2] == (0, 1)
     assert found[NON_MATED][0][:2] == (0, 3)
 

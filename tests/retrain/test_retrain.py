@@ -19,7 +19,7 @@ from models.release.store import (
     releases_folder,
     verify_release,
 )
-from tests.retrain.small import activate_champion, copy_trainer, enrol, open_register, people, photos
+from tests.retrain.small import activate_champion, copy_trainer, dim, enrol, open_register, people, photos
 
 GENERAL = people(1000, 40)
 
@@ -47,6 +47,7 @@ def run(
         SimulatedClock(),
         train=train,
         general=lambda: GENERAL,
+        see=dim,
         options=RetrainOptions(limits=GateLimits(draws=100), **options),
         at_stage=at_stage,
     )
@@ -184,6 +185,7 @@ def test_people_in_general_are_only_fetched_for_a_site_that_suffices(
             SimulatedClock(),
             train=copy_trainer(),
             general=fetch,
+            see=dim,
             options=RetrainOptions(),
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from enrollment.training import site_trainer
+from enrollment.training import seen_by, site_trainer
 from models.config import load_settings
 from models.domain import FaceCrop
 from models.encoders.openvino import OpenVinoEncoder
@@ -89,3 +89,16 @@ def test_a_run_that_learns_nothing_useful_is_no_challenger(settings: Settings, t
     )
     with pytest.raises(TrainingError, match="nothing that was learnt"):
         site_trainer(settings, plan, silent)(SITE, GENERAL, tmp_path)
+
+
+@pytest.mark.parametrize("camera", ["door", "night"])
+def test_a_camera_sees_a_photo_the_same_way_twice_and_another_way_the_next_time(camera: str) -> None:
+    photos = np.concatenate(list(SITE.values()))
+    torch.manual_seed(3)
+    drawn = torch.rand(2)
+    torch.manual_seed(3)
+    first, again, other = (seen_by(camera, seed=1)(photos, view) for view in (0, 0, 1))
+    assert first.shape == photos.shape
+    assert np.array_equal(first, again)
+    assert all(not np.array_equal(one, another) for one, another in zip(first, other, strict=True))
+    assert torch.equal(torch.rand(2), drawn)  # nobody else's chance was used up

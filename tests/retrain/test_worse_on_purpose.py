@@ -1,4 +1,4 @@
-"""A network trained on wrong labels, on real faces, with the real gate."""
+"""Networks made worse on purpose, on real faces, with the real gate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,12 @@ import torch
 
 from enrollment.gate import GateLimits, judge
 from enrollment.people_in_general import read_people
-from enrollment.training import site_trainer
+from enrollment.training import seen_by, site_trainer
 from enrollment.trial import hold_trial
 from models.config import load_settings
 from models.release.store import pretrained_release
 from models.release.weights import WeightFiles
+from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan
 from models.siamese.strategies import Strategy
 from models.vision.detector import YuNetDetector
@@ -26,10 +27,43 @@ def silent(_description: str, _total: int) -> Iterator:
     yield lambda _steps: None
 
 
+NONSENSE = TrainingPlan(
+    strategy=Strategy.FEATURE_EXTRACTOR,
+    steps=60,
+    learning_rate=2e-2,
+    label_noise=0.9,
+    held_out_share=0.0,
+    views=1,
+    validate_every=30,
+)
+LEARNT_BY_HEART = TrainingPlan(
+    strategy=Strategy.FINE_TUNE_LAST,
+    last_stages=1,
+    steps=150,
+    learning_rate=2e-2,
+    weights=LossWeights(contrastive=1.0, template=0.0, anchor=0.0, rehearsal=0.0),
+    held_out_share=0.0,
+    views=1,
+    validate_every=75,
+)
+
+
 @pytest.mark.shared
 @pytest.mark.slow
-def test_a_network_taught_nonsense_is_refused(
-    shared: Path, weights: WeightFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("plan", "learnt"),
+    [
+        pytest.param(NONSENSE, 16, id="taught wrong names"),
+        pytest.param(LEARNT_BY_HEART, 3, id="three people for too long"),
+    ],
+)
+def test_a_network_made_worse_is_refused(
+    plan: TrainingPlan,
+    learnt: int,
+    shared: Path,
+    weights: WeightFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(2)
     monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
@@ -40,19 +74,17 @@ def test_a_network_taught_nonsense_is_refused(
     )
     names = sorted(everybody)
     site, held_out, general = (
-        {name: everybody[name] for name in part} for part in (names[:16], names[16:24], names[24:])
-    )
-    plan = TrainingPlan(
-        strategy=Strategy.FEATURE_EXTRACTOR,
-        steps=60,
-        learning_rate=2e-2,
-        label_noise=0.9,
-        held_out_share=0.0,
-        views=1,
-        validate_every=30,
+        {name: everybody[name] for name in part} for part in (names[:learnt], names[16:24], names[24:])
     )
     challenger = site_trainer(settings, plan, silent)(site, general, tmp_path)
-    trial = hold_trial(pretrained_release(settings), challenger.encoder, held_out, general)
+    see = seen_by("door", 0)
+    trial = hold_trial(pretrained_release(settings), challenger.encoder, held_out, general, see)
     verdict = judge(trial.site, trial.general, GateLimits())
     assert not verdict.passed
     assert any("FNMR at FMR" in failure for failure in verdict.failures)
+    # The same gate lets the network through that it is compared with.
+    unchanged = site_trainer(settings, TrainingPlan(strategy=Strategy.PRETRAINED), silent)(
+        site, general, tmp_path
+    )
+    trial = hold_trial(pretrained_release(settings), unchanged.encoder, held_out, general, see)
+    assert judge(trial.site, trial.general, GateLimits()).passed

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.siamese import augmentation
-from models.siamese.augmentation import NightView, door_camera, seeded_view
+from models.siamese.augmentation import NightView, door_camera, night_camera, seeded_view
 from models.vision.alignment import TEMPLATE_112
 from tests.siamese.conftest import make_people
 
@@ -54,6 +54,16 @@ def test_views_of_the_door_camera_differ_by_seed_and_not_by_order():
     backwards = [view(camera, seed) for seed in reversed(range(12))][::-1]
     assert all(np.array_equal(one, other) for one, other in zip(forwards, backwards, strict=True))
     assert len({one.tobytes() for one in forwards}) == 12
+
+
+def test_a_door_at_night_is_seen_by_day_as_often():
+    camera = night_camera()
+    views = [view(camera, seed).astype(int) for seed in range(40)]
+    # The night is grey and its noise differs from pixel to pixel; greyed pictures of the day are smoother.
+    grain = [np.abs(np.diff(each[..., 0], axis=1)).mean() for each in views]
+    grey = [not np.ptp(each, axis=2).any() for each in views]
+    night = [coarse > 15 and colourless for coarse, colourless in zip(grain, grey, strict=True)]
+    assert 10 <= sum(night) <= 30
 
 
 def test_mask_covers_the_mouth_and_leaves_the_eyes():
