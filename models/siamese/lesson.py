@@ -54,7 +54,7 @@ class Lesson:
         weights = self.weights
         people = self.labels[torch.from_numpy(chosen).to(site.device)]  # (B,)
         contrastive = self.loss.contrastive(site, people)
-        loss = weights.contrastive * contrastive
+        loss = weights.contrastive * contrastive if len(self.targets) else contrastive
         anchor = rehearsal = torch.zeros((), device=site.device)
         if len(self.targets):
             anchor = pull(site, self.targets[chosen])

@@ -49,7 +49,9 @@ class LossWeights:
     """How much each term counts.
 
     Attributes:
-        contrastive: between the people of a batch, on the pairs that the miner finds worth it.
+        contrastive: between the people of a batch, on the pairs that the miner finds worth it. Where the
+            pretrained network embeds faces it is better left out: everybody moves closer together. A network
+            that does not has this term alone, with weight 1.
         template: contrastive again, between the views of a batch and the pretrained embeddings of all
             training photos, as a door compares what it sees with what is enrolled; of other people only the
             hardest few.
@@ -58,10 +60,10 @@ class LossWeights:
             photos do not ruin the network for everybody else.
     """
 
-    contrastive: float = 1.0
-    template: float = 0.0
+    contrastive: float = 0.0
+    template: float = 1.0
     anchor: float = 1.0
-    rehearsal: float = 1.0
+    rehearsal: float = 10.0
 
 
 class SiteLoss:

@@ -77,7 +77,7 @@ class TrainingStep:
         step: from 1; 0 is the look at the held-out people before the first update.
         of: steps planned.
         loss, contrastive, anchor, rehearsal: this step's loss and its unweighed terms.
-        held_out_loss: the contrastive loss over all pairs of held-out people; None in most steps.
+        held_out_error: of held-out people (`models.siamese.held_out.error_if_normal`); None in most steps.
         learning_rate: of this step.
     """
 
@@ -87,7 +87,7 @@ class TrainingStep:
     contrastive: float
     anchor: float
     rehearsal: float
-    held_out_loss: float | None
+    held_out_error: float | None
     learning_rate: float
 
 
@@ -99,7 +99,7 @@ class TrainingResult:
     """What training hands back.
 
     Attributes:
-        network: the best network by its held-out loss (the last without held-out people), evaluation mode.
+        network: the best network by its held-out error (the last without held-out people), evaluation mode.
         history: every step, in order; a resumed run has the earlier ones too, and `pretrained` none.
         best_step: the step `network` is from; 0 is the untrained one: nothing that was learnt helped.
         trained_on, held_out, left_out: people by what was done with them; the last had too few photos.

@@ -39,7 +39,7 @@ from models.vision.alignment import CROP_PX
 NO_CROPS: ImageArray = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
 # Seeds of different streams of chance must differ, or a photo's rehearsal would repeat its training view.
 SITE_STREAM, REHEARSAL_STREAM, HELD_OUT_STREAM, NOISE_STREAM = 1, 2, 3, 4
-PROGRESS_FIELDS = ("best_step", "best_loss", "stale", "done")
+PROGRESS_FIELDS = ("best_step", "best_error", "stale", "done")
 
 
 class Run:
@@ -81,14 +81,14 @@ class Run:
         self.general = self._see(general, None, REHEARSAL_STREAM, kept)
         self.watch = self._watch(held_out, augmentation) if held_out else None
         self.history: list[TrainingStep] = []
-        self.best_step, self.best_loss, self.stale, self.done = 0, math.inf, 0, 0
+        self.best_step, self.best_error, self.stale, self.done = 0, math.inf, 0, 0
         self.best = _copy_state(self.network)
         self.optimiser = build_optimiser(free_parameters(self.network).values(), plan)
         self.model = self._joined(len(general))
 
     def _watch(self, held_out: Mapping[str, ImageArray], augmentation: Augmentation) -> HeldOut:
         views, owners = two_views(held_out, augmentation, _seed(self.plan, HELD_OUT_STREAM))
-        return HeldOut(self._see(views, None, HELD_OUT_STREAM, len(views)), owners, self.plan.margin)
+        return HeldOut(self._see(views, None, HELD_OUT_STREAM, len(views)), owners)
 
     def _joined(self, general: int) -> nn.Module:
         """The network, or under torchrun the one that averages its gradients over the processes."""
@@ -147,7 +147,7 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         (terms.loss * world_size()).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        held_out_loss = self._look(step) if step % plan.validate_every == 0 or step == plan.steps else None
+        held_out_error = self._look(step) if step % plan.validate_every == 0 or step == plan.steps else None
         return TrainingStep(
             step=step,
             of=plan.steps,
@@ -155,7 +155,7 @@ class Run:
             contrastive=terms.contrastive.item(),
             anchor=terms.anchor.item(),
             rehearsal=terms.rehearsal.item(),
-            held_out_loss=held_out_loss,
+            held_out_error=held_out_error,
             learning_rate=rate,
         )
 
@@ -182,22 +182,22 @@ class Run:
         return rng.permutation(len(self.lesson.general_targets))[:count]
 
     def _look(self, step: int) -> float | None:
-        """The loss on held-out people; remembers the best network so far."""
+        """The error on held-out people; remembers the best network so far."""
         if self.watch is None:
             self.best_step, self.best = step, _copy_state(self.network)
             return None
-        loss = self.watch.loss(self.network, self.autocast)
-        if loss < self.best_loss:
-            self.best_loss, self.best_step, self.stale = loss, step, 0
+        error = self.watch.error(self.network, self.autocast)
+        if error < self.best_error:
+            self.best_error, self.best_step, self.stale = error, step, 0
             self.best = _copy_state(self.network)
         else:
             self.stale += 1
-        return loss
+        return error
 
     def _record(self, record: TrainingStep, progress: Progress | None, writer: SummaryWriter | None) -> None:
         self.history.append(record)
         if writer is not None:
-            for name in ("loss", "contrastive", "anchor", "rehearsal", "held_out_loss", "learning_rate"):
+            for name in ("loss", "contrastive", "anchor", "rehearsal", "held_out_error", "learning_rate"):
                 value = getattr(record, name)
                 if value is not None:
                     writer.add_scalar(name, value, record.step)

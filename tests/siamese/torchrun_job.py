@@ -25,7 +25,7 @@ def main(strategy: str, output: Path) -> None:
     with joined_processes() as rank:
         result = fine_tune(PEOPLE, make_tiny(), plan, rehearsal_crops=GENERAL)
         if rank == 0:
-            history = [(step.loss, step.held_out_loss or 0.0) for step in result.history]
+            history = [(step.loss, step.held_out_error or 0.0) for step in result.history]
             torch.save({"network": result.network.state_dict(), "history": history}, output)
 
 
