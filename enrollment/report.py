@@ -59,6 +59,7 @@ def write_report(
     verdict: Verdict,
     curves: Mapping[str, Sequence[tuple[float, float]]],
     sets: Sequence[ReportedSet],
+    objections: Sequence[str] = (),
 ) -> None:
     """Write the report to `path`, readable by its owner only when it shows faces.
 
@@ -69,15 +70,15 @@ def write_report(
         verdict: of the gate.
         curves: learning curves by name: pairs of step and value.
         sets: the gate's sets.
+        objections: why it is refused, beyond the verdict.
 
     Raises:
         OSError: it cannot be written.
     """
-    outcome = "passed" if verdict.passed else "failed"
+    outcome = "passed" if verdict.passed and not objections else "failed"
+    sentences = [each.explain() for each in verdict.comparisons]
     parts = [f"<h1>{_safe(title)}</h1><p class={outcome}><b>The gate was {outcome}.</b></p>"]
-    parts.append(
-        "<ul>" + "".join(f"<li>{_safe(each.explain())}</li>" for each in verdict.comparisons) + "</ul>"
-    )
+    parts.append("<ul>" + "".join(f"<li>{_safe(each)}</li>" for each in (*objections, *sentences)) + "</ul>")
     rows = "".join(f"<tr><th>{_safe(name)}</th><td>{_safe(value)}</td></tr>" for name, value in facts.items())
     parts.append(f"<h2>The run</h2><table>{rows}</table>")
     if curves:

@@ -33,6 +33,10 @@ from models.release.store import (
 from models.settings import Settings
 from models.siamese.splits import hold_out
 
+NOTHING_LEARNT = (
+    "nothing that was learnt helps people who were not learnt from: more people, or more photos of each, may "
+    "change that"
+)
 MOST_HELD_OUT = 250
 """People of the site; more would judge no better, and all their comparisons are in memory at once."""
 JUDGING_SHARE = 2 / 3
@@ -62,11 +66,13 @@ class Challenger:
         encoder: the network as the kiosk runs it, an ONNX file.
         curves: learning curves by name, pairs of step and value.
         facts: about the run, in words, for the report.
+        helped: False when people who were not learnt from were told apart best before the first step.
     """
 
     encoder: Path
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    helped: bool = True
 
 
 Train = Callable[[CropsByPerson, CropsByPerson, Path], Challenger]
@@ -101,12 +107,14 @@ class RetrainResult:
         promoted: True when doors use it now.
         verdict: of the gate.
         report: the HTML file.
+        refusals: why the release in use stays, a sentence each; none when it was saved.
     """
 
     release_id: str | None
     promoted: bool
     verdict: Verdict
     report: Path
+    refusals: tuple[str, ...] = ()
 
 
 def retrain(
@@ -145,11 +153,18 @@ def retrain(
         trial = hold_trial(champion, challenger.encoder, held_out, strangers, see)
         verdict = judge(trial.site, trial.general, options.limits, options.seed)
         at_stage(Stage.REPORT)
+        objections = () if challenger.helped else (NOTHING_LEARNT,)
         report = _report(
-            settings, clock, challenger=challenger, trial=trial, verdict=verdict, options=options
+            settings,
+            clock,
+            challenger=challenger,
+            trial=trial,
+            verdict=verdict,
+            objections=objections,
+            options=options,
         )
-        if not verdict.passed:
-            return RetrainResult(None, False, verdict, report)
+        if objections or not verdict.passed:
+            return RetrainResult(None, False, verdict, report, (*objections, *verdict.failures))
         at_stage(Stage.SAVE)
         manifest = challenger_manifest(clock.now(), champion, trial, verdict)
         release_id = save_release(releases_folder(settings), challenger.encoder, manifest)
@@ -196,6 +211,7 @@ def _report(
     challenger: Challenger,
     trial: Trial,
     verdict: Verdict,
+    objections: Sequence[str],
     options: RetrainOptions,
 ) -> Path:
     now = clock.now()
@@ -210,5 +226,6 @@ def _report(
             ReportedSet("site", trial.site, trial.site_crops if options.thumbnails else None),
             ReportedSet("general", trial.general),
         ],
+        objections=objections,
     )
     return path

@@ -96,7 +96,7 @@ def retrain_site(
     lines = [*(each.explain() for each in result.verdict.comparisons), f"The report is {result.report}."]
     console.emit(record, "\n".join([f"{outcome}: {result.release_id or 'the release in use stays'}", *lines]))
     if result.release_id is None:
-        raise ReleaseError("the gate refused the challenger: " + "; ".join(result.verdict.failures))
+        raise ReleaseError("the gate refused the challenger: " + "; ".join(result.refusals))
 
 
 @releases_app.command("list")

@@ -12,7 +12,6 @@ from enrollment.people_in_general import CropsByPerson
 from enrollment.retrain import Challenger, Train
 from enrollment.trial import See
 from models.domain import ImageArray
-from models.errors import TrainingError
 from models.release.weights import ensure_weights
 from models.settings import Settings
 from models.siamese.augmentation import Augmentation, door_camera, night_camera, seeded_view
@@ -71,14 +70,10 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, cam
                 checkpoint_dir=checkpoints,
             )
         shutil.rmtree(checkpoints.parent, ignore_errors=True)
-        if result.best_step == 0 and plan.strategy != Strategy.PRETRAINED:
-            raise TrainingError(
-                "nothing that was learnt helps people who were not learnt from: the release in use stays. "
-                "More people or more photos of each may change that"
-            )
         path = scratch / ENCODER_NAME
         fold_and_export(merge_head(result.network), path)
-        return Challenger(path, _curves(result), _facts(plan, camera, result, len(rehearsal)))
+        helped = result.best_step > 0 or plan.strategy == Strategy.PRETRAINED
+        return Challenger(path, _curves(result), _facts(plan, camera, result, len(rehearsal)), helped)
 
     return train
 
@@ -97,10 +92,10 @@ def _curves(result: TrainingResult) -> dict[str, list[tuple[float, float]]]:
     steps = [step for step in result.history if step.step]
     curves = {
         "loss": [(float(step.step), step.loss) for step in steps],
-        "held-out loss": [
-            (float(step.step), step.held_out_loss)
+        "held-out error": [
+            (float(step.step), step.held_out_error)
             for step in result.history
-            if step.held_out_loss is not None
+            if step.held_out_error is not None
         ],
     }
     return {name: points for name, points in curves.items() if points}

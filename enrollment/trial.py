@@ -20,7 +20,7 @@ from models.release.networks import SFACE
 from models.release.store import PREPROCESSING, Manifest, Release, Thresholds
 
 HIGHEST_THRESHOLD = 0.95
-VIEWS = 2
+VIEWS = 1
 """Of each photo of the site's held-out people, as the camera sees it."""
 
 See = Callable[[ImageArray, int], ImageArray]

@@ -68,7 +68,9 @@ class Run:
         rehearses = pretrained.backbone.identity_head and plan.strategy != Strategy.SCRATCH
         general = rehearsal_crops if rehearses else NO_CROPS
         kept = len(crops) * plan.views + len(general)
-        teacher = copy.deepcopy(teacher).to(self.device)
+        teacher = copy.deepcopy(teacher)
+        teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        prepare(teacher, Strategy.PRETRAINED, plan.last_stages)
         self.lesson = Lesson(
             mislabel(labels, plan.label_noise, _seed(plan, NOISE_STREAM)),
             targets=embed_all(teacher, crops if rehearses else NO_CROPS, self.autocast),

@@ -109,14 +109,13 @@ def enrol(
         register.add_person(name, faces, CONSENT, purposes)
 
 
-def copy_trainer(seed: int = 0, blindness: float = 0.0):
+def copy_trainer(seed: int = 0, blindness: float = 0.0, helped: bool = True):
     """A trainer that learns nothing and hands over a network of that seed."""
 
     def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
         assert not set(site) & set(general)
         curve = [(1.0, 2.0), (2.0, 1.0)]
-        return Challenger(
-            write_network(scratch / "challenger.onnx", seed, blindness), {"loss": curve}, {"strategy": "copy"}
-        )
+        network = write_network(scratch / "challenger.onnx", seed, blindness)
+        return Challenger(network, {"loss": curve}, {"strategy": "copy"}, helped)
 
     return train

@@ -87,6 +87,21 @@ def test_a_worse_challenger_is_refused_and_nothing_changes(settings: Settings, r
     assert [release_id for release_id, _ in list_releases(settings)] == [champion.release_id]
 
 
+def test_learning_that_helps_nobody_else_is_refused_with_a_report(
+    settings: Settings, register: Register
+) -> None:
+    champion = active_release(settings, register)
+    enrol(register, champion, people(0, 12))
+    result = run(settings, register, copy_trainer(helped=False))
+    assert result.verdict.passed  # no worse, for it is the same network: still no reason to change a door
+    assert (result.release_id, result.promoted) == (None, False)
+    assert result.refusals[0].startswith("nothing that was learnt helps")
+    page = result.report.read_text()
+    assert "The gate was failed" in page
+    assert result.refusals[0] in page
+    assert [release_id for release_id, _ in list_releases(settings)] == [champion.release_id]
+
+
 def test_a_release_can_be_kept_for_later_and_rolled_back(settings: Settings, register: Register) -> None:
     champion = active_release(settings, register)
     enrol(register, champion, people(0, 12))
