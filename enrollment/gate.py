@@ -111,10 +111,12 @@ class Comparison:
     def explain(self) -> str:
         """One sentence with the numbers."""
         verdict = "passed" if self.passed else "failed"
+        bound = self.worse_by_at_most
+        words = f"is better by at least {-bound:.3%}" if bound < 0 else f"may be worse by {bound:.3%}"
         return (
             f"{self.name} {verdict}: FNMR at FMR {self.fmr:.2%} is {self.champion_fnmr:.2%} for the champion "
-            f"and {self.challenger_fnmr:.2%} for the challenger; the challenger may be worse by "
-            f"{self.worse_by_at_most:.3%}, allowed is {self.margin:.3%} ({self.people} people)"
+            f"and {self.challenger_fnmr:.2%} for the challenger, which {words}; "
+            f"allowed is {self.margin:.3%} ({self.people} people)"
         )
 
 

@@ -84,7 +84,9 @@ def test_a_network_is_no_worse_than_itself() -> None:
 
 def test_a_better_challenger_passes() -> None:
     better = face_set(1.5, 0.8)
-    assert judge(better, better, LIMITS).passed
+    verdict = judge(better, better, LIMITS)
+    assert verdict.passed
+    assert "which is better by at least" in verdict.comparisons[0].explain()
 
 
 def test_a_worse_challenger_is_refused_and_the_refusal_says_where() -> None:
