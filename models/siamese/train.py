@@ -58,12 +58,12 @@ def fine_tune(
     began_s = clock.monotonic_s()
     plan = plan or TrainingPlan()
     usable, left_out = usable_people(crops_by_person, plan.min_photos)
+    if plan.strategy == Strategy.PRETRAINED:
+        network, seconds = copy.deepcopy(pretrained).eval(), clock.monotonic_s() - began_s
+        return TrainingResult(network, (), 0, (), (), left_out, seconds)
     trained_on, held_out = tuple(usable), tuple[str, ...]()
     if plan.held_out_share > 0:
         trained_on, held_out = hold_out(usable, plan.held_out_share, plan.seed)
-    if plan.strategy == Strategy.PRETRAINED:
-        network, seconds = copy.deepcopy(pretrained).eval(), clock.monotonic_s() - began_s
-        return TrainingResult(network, (), 0, trained_on, held_out, left_out, seconds)
     with joined_processes():
         run = Run(
             {person: usable[person] for person in trained_on},
