@@ -153,7 +153,7 @@ def _people_in_general(console: Console, folder: Path | None, seed: int) -> Any:
     from models.vision.detector import YuNetDetector
 
     weights = ensure_weights(console.settings.weights.folder, console.settings.weights.source)
-    detector = YuNetDetector(weights.detector)
+    detector = YuNetDetector(weights.detector, closer_looks=0)  # only the first look is embedded here
     if folder is None:
         with console.progress("people in general", SYNTHETIC_PEOPLE) as advance:
             return draw_people(

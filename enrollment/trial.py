@@ -56,11 +56,11 @@ def hold_trial(
         ModelError: a network cannot be run.
         EmbeddingError: one answered with something that is no direction.
     """
-    threads = len(os.sched_getaffinity(0))  # nobody waits at this door: take every core
+    cores = len(os.sched_getaffinity(0))  # nobody waits at this door: take them all
     model_id = f"{SFACE.name}-{sha256_of(challenger)[:16]}"
     encoders = (
-        FlippedEncoder(OpenVinoEncoder(champion.encoder_path, champion.model_id, threads)),
-        FlippedEncoder(OpenVinoEncoder(challenger, model_id, threads)),
+        FlippedEncoder(OpenVinoEncoder(champion.encoder_path, champion.model_id, cores, at_once=cores)),
+        FlippedEncoder(OpenVinoEncoder(challenger, model_id, cores, at_once=cores)),
     )
     photos, owners = _flatten(site)
     crops = np.concatenate([photos, *(see(photos, view) for view in range(VIEWS))])

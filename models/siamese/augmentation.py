@@ -196,6 +196,9 @@ def seeded_view(crop: ImageArray, transform: Augmentation, *seed: int) -> ImageA
     Returns:
         uint8 (112, 112, 3).
     """
-    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
+    # `torch.manual_seed` would walk the call stack for accelerators that may be seeded later.
+    torch.default_generator.manual_seed(
+        int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
+    )
     view = transform(torch.from_numpy(crop.transpose(2, 0, 1).copy()))  # (3, 112, 112)
     return np.ascontiguousarray(view.permute(1, 2, 0).numpy())

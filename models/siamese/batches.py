@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.int64]
 
 # Beyond this, what frozen stages say is not kept but computed in every step.
 MEMORY_LIMIT_BYTES = 3 * 2**30
-EMBED_BATCH = 64
+EMBED_BATCH = 32
 
 
 def flatten(site: Mapping[str, ImageArray]) -> tuple[ImageArray, Indices]:
@@ -138,6 +138,17 @@ class KeptFeatures:
         return self.features[torch.from_numpy(view * self.count + photos)]
 
 
+def embed_photos(network: SiameseNetwork, photos: Photos, count: int, autocast: torch.autocast) -> Tensor:
+    """The first `count` photos, embedded without gradients: float32 (count, D), length 1."""
+    everything = np.arange(count, dtype=np.int64)
+    rows = [torch.empty(0, network.head.out_features, device=network.head.weight.device)]
+    with torch.no_grad(), autocast:
+        for first in range(0, count, EMBED_BATCH):
+            x = photos.batch(everything[first : first + EMBED_BATCH], 0)
+            rows.append(network(to_device(x, network), photos.start))
+    return torch.cat(rows)
+
+
 def can_be_kept(network: SiameseNetwork, frozen: int, photos: int) -> bool:
     """Whether there are frozen stages, and what they say of so many photos fits into memory."""
     if frozen <= 1:
@@ -162,10 +173,5 @@ def to_device(x: Tensor, network: SiameseNetwork) -> Tensor:
 
 def embed_all(network: SiameseNetwork, crops: ImageArray, autocast: torch.autocast | None = None) -> Tensor:
     """Embed many crops in batches, without gradients: uint8 (N, 112, 112, 3) -> float32 (N, D), length 1."""
-    chunks = []
     autocast = autocast or torch.autocast("cpu", enabled=False)
-    with torch.no_grad(), autocast:
-        for first in range(0, len(crops), EMBED_BATCH):
-            pixels = to_device(to_tensor(crops[first : first + EMBED_BATCH]), network)
-            chunks.append(network.embed(pixels))
-    return torch.cat(chunks) if chunks else torch.empty(0, network.head.out_features)
+    return embed_photos(network, FreshViews(crops, None, 0), len(crops), autocast)

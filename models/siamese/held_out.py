@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.domain import ImageArray
 from models.siamese.augmentation import Augmentation
-from models.siamese.batches import EMBED_BATCH, FreshViews, Indices, Photos, to_device
+from models.siamese.batches import FreshViews, Indices, Photos, embed_photos
 from models.siamese.twin import SiameseNetwork
 
 OPERATING_FMR = 0.001
@@ -67,14 +67,9 @@ class HeldOut:
         """`error_if_normal` of views against other photos; of people with one photo each against that."""
         trains = network.training
         network.eval()
-        rows = []
-        everything = np.arange(len(self.labels), dtype=np.int64)
-        with torch.no_grad(), autocast:
-            for first in range(0, len(everything), EMBED_BATCH):
-                x = self.views.batch(everything[first : first + EMBED_BATCH], 0)
-                rows.append(network(to_device(x, network), self.views.start))
+        rows = embed_photos(network, self.views, len(self.labels), autocast)  # (2 N, D)
         network.train(trains)
-        photos, seen = torch.cat(rows).cpu().chunk(2)  # (N, D) each
+        photos, seen = rows.cpu().chunk(2)  # (N, D) each
         scores = seen @ photos.T  # (N, N)
         owners = self.labels[: len(photos)]
         own = owners[:, None] == owners[None, :]  # (N, N)

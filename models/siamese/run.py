@@ -22,6 +22,7 @@ from models.siamese.batches import (
     Photos,
     can_be_kept,
     embed_all,
+    embed_photos,
     flatten,
     mislabel,
     schedule,
@@ -68,19 +69,23 @@ class Run:
         rehearses = pretrained.backbone.identity_head and plan.strategy != Strategy.SCRATCH
         general = rehearsal_crops if rehearses else NO_CROPS
         kept = len(crops) * plan.views + len(general)
+        self.photos = self._see(crops, augmentation, SITE_STREAM, kept)
+        self.general = self._see(general, None, REHEARSAL_STREAM, kept)
+        own_teacher = teacher is pretrained
         teacher = copy.deepcopy(teacher)
         teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         prepare(teacher, Strategy.PRETRAINED, plan.last_stages)
         self.lesson = Lesson(
             mislabel(labels, plan.label_noise, _seed(plan, NOISE_STREAM)),
             targets=embed_all(teacher, crops if rehearses else NO_CROPS, self.autocast),
-            general_targets=embed_all(teacher, general, self.autocast),
+            # What frozen stages say of them is what the same stages of the teacher say.
+            general_targets=embed_photos(teacher, self.general, len(general), self.autocast)
+            if own_teacher
+            else embed_all(teacher, general, self.autocast),
             weights=plan.weights,
             margin=plan.margin,
         )
         self.order = schedule(self.lesson.labels.cpu().numpy(), plan)  # (steps, P * K)
-        self.photos = self._see(crops, augmentation, SITE_STREAM, kept)
-        self.general = self._see(general, None, REHEARSAL_STREAM, kept)
         self.watch = self._watch(held_out, augmentation) if held_out else None
         self.history: list[TrainingStep] = []
         self.best_step, self.best_error, self.stale, self.done = 0, math.inf, 0, 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from models.clock import SystemClock
 from models.domain import ImageArray
 from models.ports import Clock
+from models.siamese.allocator import keep_freed_memory
 from models.siamese.augmentation import Augmentation, door_camera
 from models.siamese.plan import Progress, TrainingPlan, TrainingResult, usable_people
 from models.siamese.processes import joined_processes
@@ -54,6 +55,7 @@ def fine_tune(
         TrainingError: the photos do not suffice, the plan does not fit them, the checkpoint is another run's,
             or the loss is no longer a number.
     """
+    keep_freed_memory()
     clock = clock or SystemClock()
     began_s = clock.monotonic_s()
     plan = plan or TrainingPlan()

@@ -14,7 +14,7 @@ from access.cameras.freeze import FreezeDetector
 from access.cameras.newest import NewestFrameCamera
 from models.clock import SimulatedClock, SystemClock
 from models.domain import Frame
-from models.errors import CameraAbsentError, CameraLostError
+from models.errors import CameraAbsentError, CameraFrozenError, CameraLostError
 from models.ports import Clock
 from tests.cameras.mjpeg import numbered_picture
 
@@ -76,6 +76,16 @@ def test_reconnects_wait_longer_each_time_and_start_anew_after_a_picture() -> No
     assert np.all(waits_s <= np.array(expected_s) + 4.0)
 
 
+def _read_again(camera: NewestFrameCamera) -> Frame | None:
+    """As a door does it, for as long as the same old picture comes."""
+    ends_s = time.monotonic() + 20
+    while True:
+        try:
+            return camera.read()
+        except CameraFrozenError:
+            assert time.monotonic() < ends_s
+
+
 def test_a_connection_that_begins_with_the_old_picture_still_recovers() -> None:
     clock, connections, hang = SystemClock(), list[int](), threading.Event()
 
@@ -86,7 +96,7 @@ def test_a_connection_that_begins_with_the_old_picture_still_recovers() -> None:
         return Scripted(iter([5, 6, hang]), clock)
 
     with NewestFrameCamera(connect, clock, frozen_s=0.5) as camera:
-        first, second = camera.read(), camera.read()
+        first, second = camera.read(), _read_again(camera)
         hang.set()
     assert first is not None and second is not None
     assert (first.index, second.index) == (0, 1)

@@ -14,6 +14,9 @@ from models.release.weights import WeightFiles
 
 ENCODERS: dict[str, Callable[[WeightFiles], Encoder]] = {
     "openvino": lambda weights: OpenVinoEncoder(weights.sface, SFACE_MODEL_ID),
+    "openvino, side by side": lambda weights: OpenVinoEncoder(
+        weights.sface, SFACE_MODEL_ID, threads=2, at_once=2
+    ),
 }
 
 

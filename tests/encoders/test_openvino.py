@@ -41,6 +41,15 @@ def test_many_are_embedded_as_one_by_one_and_in_order(encoder: OpenVinoEncoder) 
     assert all(np.array_equal(a.vector, b.vector) for a, b in zip(together, backwards[::-1], strict=True))
 
 
+def test_side_by_side_they_are_the_same_in_the_same_order(
+    encoder: OpenVinoEncoder, weights: WeightFiles
+) -> None:
+    crops = random_faces(9)
+    wide = OpenVinoEncoder(weights.sface, SFACE_MODEL_ID, threads=3, at_once=3)
+    for one, other in zip(encoder.embed(crops), wide.embed(crops), strict=True):
+        assert np.abs(one.vector - other.vector).max() < 1e-6
+
+
 def test_it_keeps_the_port(encoder: OpenVinoEncoder) -> None:
     assert isinstance(encoder, Encoder)
     assert encoder.embed([]) == []
