@@ -69,10 +69,10 @@ def amounts_conclusion(cells: list[dict]) -> list[str]:
     untrained = next(cell for cell in cells if cell["strategy"] == "pretrained")
     worse = [cell for cell in rivals if cell["night_eer"] >= untrained["night_eer"]]
     if worse:
-        named = ", ".join(
-            f"`{cell['strategy']}` on {cell['people']} people x {cell['photos']} "
-            f"({percent(cell['night_eer'])})"
-            for cell in worse
+        named = "; ".join(
+            f"`{strategy}` with {sum(cell['strategy'] == strategy for cell in worse)} of its "
+            f"{sum(cell['strategy'] == strategy for cell in rivals)} amounts"
+            for strategy in sorted({cell["strategy"] for cell in worse})
         )
         lines.append(
             "- **Not every transfer helps.** No better than the untouched network at night "
