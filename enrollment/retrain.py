@@ -18,10 +18,11 @@ from enrollment.gate import GateLimits, Verdict, judge
 from enrollment.people_in_general import CropsByPerson
 from enrollment.report import ReportedSet, write_report
 from enrollment.site_people import gather_site
-from enrollment.trial import See, Trial, challenger_manifest, hold_trial
+from enrollment.trial import See, challenger_manifest, hold_trial
 from models.errors import ReleaseError
 from models.ports import Clock
 from models.register.register import Register
+from models.release.files import sha256_of
 from models.release.promotion import promote
 from models.release.store import (
     DRAFT_PREFIX,
@@ -105,7 +106,7 @@ class RetrainResult:
     Attributes:
         release_id: of the saved release; None when the gate refused.
         promoted: True when doors use it now.
-        verdict: of the gate.
+        verdict: of the gate; without comparisons when training taught nothing that helps.
         report: the HTML file.
         refusals: why the release in use stays, a sentence each; none when it was saved.
     """
@@ -149,22 +150,22 @@ def retrain(
         rehearsed, strangers = _divide(general(), JUDGING_SHARE, options.seed)
         at_stage(Stage.TRAIN)
         challenger = train(learnt, rehearsed, scratch)
+        if not challenger.helped:  # then it is the network it started from, and there is nothing to compare
+            at_stage(Stage.REPORT)
+            nothing = Verdict(())
+            report = _report(settings, clock, challenger, nothing, objections=(NOTHING_LEARNT,))
+            return RetrainResult(None, False, nothing, report, (NOTHING_LEARNT,))
         at_stage(Stage.EVALUATE)
         trial = hold_trial(champion, challenger.encoder, held_out, strangers, see)
         verdict = judge(trial.site, trial.general, options.limits, options.seed)
         at_stage(Stage.REPORT)
-        objections = () if challenger.helped else (NOTHING_LEARNT,)
-        report = _report(
-            settings,
-            clock,
-            challenger=challenger,
-            trial=trial,
-            verdict=verdict,
-            objections=objections,
-            options=options,
+        sets = (
+            ReportedSet("site", trial.site, trial.site_crops if options.thumbnails else None),
+            ReportedSet("general", trial.general),
         )
-        if objections or not verdict.passed:
-            return RetrainResult(None, False, verdict, report, (*objections, *verdict.failures))
+        report = _report(settings, clock, challenger, verdict, sets=sets)
+        if not verdict.passed:
+            return RetrainResult(None, False, verdict, report, verdict.failures)
         at_stage(Stage.SAVE)
         manifest = challenger_manifest(clock.now(), champion, trial, verdict)
         release_id = save_release(releases_folder(settings), challenger.encoder, manifest)
@@ -207,25 +208,22 @@ def _divide(people: CropsByPerson, share: float, seed: int) -> tuple[CropsByPers
 def _report(
     settings: Settings,
     clock: Clock,
-    *,
     challenger: Challenger,
-    trial: Trial,
     verdict: Verdict,
-    objections: Sequence[str],
-    options: RetrainOptions,
+    *,
+    sets: Sequence[ReportedSet] = (),
+    objections: Sequence[str] = (),
 ) -> Path:
     now = clock.now()
-    path = settings.home / "reports" / f"retrain-{now:%Y%m%dT%H%M%SZ}-{trial.model_id}.html"
+    name = f"retrain-{now:%Y%m%dT%H%M%SZ}-{sha256_of(challenger.encoder)[:16]}.html"
+    path = settings.home / "reports" / name
     write_report(
         path,
         f"Re-training for {settings.site.name}, {now:%d %B %Y}",
         facts=challenger.facts,
         verdict=verdict,
         curves=challenger.curves,
-        sets=[
-            ReportedSet("site", trial.site, trial.site_crops if options.thumbnails else None),
-            ReportedSet("general", trial.general),
-        ],
+        sets=sets,
         objections=objections,
     )
     return path

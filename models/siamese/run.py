@@ -52,7 +52,6 @@ class Run:
         held_out: Mapping[str, ImageArray],
         *,
         pretrained: SiameseNetwork,
-        teacher: SiameseNetwork,
         plan: TrainingPlan,
         rehearsal_crops: ImageArray,
         augmentation: Augmentation,
@@ -71,17 +70,14 @@ class Run:
         kept = len(crops) * plan.views + len(general)
         self.photos = self._see(crops, augmentation, SITE_STREAM, kept)
         self.general = self._see(general, None, REHEARSAL_STREAM, kept)
-        own_teacher = teacher is pretrained
-        teacher = copy.deepcopy(teacher)
+        teacher = copy.deepcopy(pretrained)
         teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         prepare(teacher, Strategy.PRETRAINED, plan.last_stages)
         self.lesson = Lesson(
             mislabel(labels, plan.label_noise, _seed(plan, NOISE_STREAM)),
             targets=embed_all(teacher, crops if rehearses else NO_CROPS, self.autocast),
             # What frozen stages say of them is what the same stages of the teacher say.
-            general_targets=embed_photos(teacher, self.general, len(general), self.autocast)
-            if own_teacher
-            else embed_all(teacher, general, self.autocast),
+            general_targets=embed_photos(teacher, self.general, len(general), self.autocast),
             weights=plan.weights,
             margin=plan.margin,
         )

@@ -26,7 +26,6 @@ def fine_tune(
     pretrained: SiameseNetwork,
     plan: TrainingPlan | None = None,
     *,
-    teacher: SiameseNetwork | None = None,
     rehearsal_crops: ImageArray = NO_CROPS,
     augmentation: Augmentation | None = None,
     progress: Progress | None = None,
@@ -42,8 +41,6 @@ def fine_tune(
         crops_by_person: uint8 (n, 112, 112, 3) RGB aligned crops by person id.
         pretrained: where to start; it is copied, not changed. `scratch` takes only its architecture.
         plan: how to train; None takes the defaults.
-        teacher: whose embeddings the network is pulled towards; None takes `pretrained`. A second go starts
-            from the first one's network and still holds on to the pretrained one.
         rehearsal_crops: uint8 (R, 112, 112, 3), general faces on which the network must not change.
         augmentation: what the camera does to a photo; None takes `door_camera`.
         progress: told of every step.
@@ -71,7 +68,6 @@ def fine_tune(
             {person: usable[person] for person in trained_on},
             {person: usable[person] for person in held_out},
             pretrained=pretrained,
-            teacher=teacher or pretrained,
             plan=plan,
             rehearsal_crops=rehearsal_crops,
             augmentation=augmentation or door_camera(),

@@ -93,8 +93,9 @@ def test_learning_that_helps_nobody_else_is_refused_with_a_report(
     champion = active_release(settings, register)
     enrol(register, champion, people(0, 12))
     result = run(settings, register, copy_trainer(helped=False))
-    assert result.verdict.passed  # no worse, for it is the same network: still no reason to change a door
     assert (result.release_id, result.promoted) == (None, False)
+    assert not result.verdict.passed
+    assert len(result.refusals) == 1
     assert result.refusals[0].startswith("nothing that was learnt helps")
     page = result.report.read_text()
     assert "The gate was failed" in page
