@@ -1,6 +1,6 @@
 """Does transfer learning need less data and less time than learning from scratch, and does it end better?
 
-    python -m benchmarks.transfer            about half an hour on 2 idle cores
+    python -m benchmarks.transfer            about 20 minutes on 2 idle cores
 
 Each cell is written to docs/experiments/transfer.json as soon as it is measured, and a cell that is there is
 not computed again: killed, the benchmark goes on where it was. Renders docs/experiments/transfer.md.

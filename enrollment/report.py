@@ -70,12 +70,12 @@ def write_report(
         verdict: of the gate.
         curves: learning curves by name: pairs of step and value.
         sets: the gate's sets.
-        objections: why it is refused, beyond the verdict.
+        objections: why it is refused without a verdict.
 
     Raises:
         OSError: it cannot be written.
     """
-    outcome = "passed" if verdict.passed and not objections else "failed"
+    outcome = "passed" if verdict.passed else "failed"
     sentences = [each.explain() for each in verdict.comparisons]
     parts = [f"<h1>{_safe(title)}</h1><p class={outcome}><b>The gate was {outcome}.</b></p>"]
     parts.append("<ul>" + "".join(f"<li>{_safe(each)}</li>" for each in (*objections, *sentences)) + "</ul>")

@@ -11,14 +11,9 @@ from enrollment.desk import find_thresholds
 from models.clock import SystemClock
 from models.console import Console, console_of
 from models.errors import ReleaseError
+from models.release.manifest import Manifest, verify_release
 from models.release.promotion import promote, rollback
-from models.release.store import (
-    PRETRAINED_ID,
-    Manifest,
-    list_releases,
-    releases_folder,
-    verify_release,
-)
+from models.release.store import PRETRAINED_ID, list_releases, releases_folder
 from models.site import open_register, open_site
 
 app = typer.Typer()

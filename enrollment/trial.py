@@ -16,8 +16,9 @@ from models.encoders.openvino import OpenVinoEncoder
 from models.evaluation.tail import Tail, fit_tail
 from models.ports import Encoder
 from models.release.files import sha256_of
+from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.networks import SFACE
-from models.release.store import PREPROCESSING, Manifest, Release, Thresholds
+from models.release.store import Release
 
 HIGHEST_THRESHOLD = 0.95
 VIEWS = 1

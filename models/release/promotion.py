@@ -12,13 +12,8 @@ from models.errors import ReleaseError
 from models.ports import Encoder
 from models.register.records import CropEmbedding, Purpose
 from models.register.register import Register
-from models.release.store import (
-    PRETRAINED_ID,
-    Release,
-    load_release,
-    releases_folder,
-    verify_release,
-)
+from models.release.manifest import verify_release
+from models.release.store import PRETRAINED_ID, Release, load_release, releases_folder
 from models.settings import Settings
 
 ATTEMPTS = 3

@@ -5,15 +5,9 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.promotion import promote
-from models.release.store import (
-    PREPROCESSING,
-    PRETRAINED_ID,
-    Manifest,
-    Thresholds,
-    releases_folder,
-    save_release,
-)
+from models.release.store import PRETRAINED_ID, releases_folder, save_release
 from models.release.weights import WeightFiles
 from models.settings import Settings
 from models.site import open_site

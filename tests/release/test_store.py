@@ -10,14 +10,11 @@ from models.errors import ModelMismatchError, ReleaseError
 from models.register.records import Calibration, ThresholdPurpose
 from models.register.register import Register
 from models.release import files, store
+from models.release.manifest import MANIFEST_NAME, PREPROCESSING, Manifest, Thresholds, verify_release
 from models.release.store import (
     ENCODER_NAME,
-    MANIFEST_NAME,
-    PREPROCESSING,
     PRETRAINED_ID,
-    Manifest,
     Release,
-    Thresholds,
     active_release,
     calibrated_release,
     list_releases,
@@ -26,7 +23,6 @@ from models.release.store import (
     releases_folder,
     remove_drafts,
     save_release,
-    verify_release,
 )
 from models.release.weights import WeightFiles
 

@@ -27,8 +27,9 @@ from models.domain import FaceCrop
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.register.records import Purpose
+from models.release.manifest import verify_release
 from models.release.promotion import promote
-from models.release.store import active_release, list_releases, releases_folder, verify_release
+from models.release.store import active_release, list_releases, releases_folder
 from tests.retrain.small import activate_champion, copy_trainer, dim, enrol, open_register, people
 
 PEOPLE, PHOTOS = 10, 3

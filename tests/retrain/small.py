@@ -17,16 +17,9 @@ from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.register.records import EnrolledFace, Purpose
 from models.register.register import Register
+from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.promotion import promote
-from models.release.store import (
-    PREPROCESSING,
-    PRETRAINED_ID,
-    Manifest,
-    Release,
-    Thresholds,
-    releases_folder,
-    save_release,
-)
+from models.release.store import PRETRAINED_ID, Release, releases_folder, save_release
 from tests.release.test_store import NOON
 
 KEY = bytes(range(32))

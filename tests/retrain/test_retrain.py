@@ -11,14 +11,9 @@ from models.domain import PersonId
 from models.errors import ReleaseError, TrainingError
 from models.register.records import PersonStatus
 from models.register.register import Register
+from models.release.manifest import verify_release
 from models.release.promotion import promote, rollback
-from models.release.store import (
-    active_release,
-    list_releases,
-    load_release,
-    releases_folder,
-    verify_release,
-)
+from models.release.store import active_release, list_releases, load_release, releases_folder
 from tests.retrain.small import activate_champion, copy_trainer, dim, enrol, open_register, people, photos
 
 GENERAL = people(1000, 40)
