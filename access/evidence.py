@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from access.policy import Policy
+from access.limits import EvidenceLimits
 from models.domain import Candidate, Embedding, LockState, PersonId, Quality, QualityReason, SearchResult
 from models.errors import EmbeddingError
 from models.gallery.gallery import Gallery
@@ -21,7 +21,7 @@ from models.gallery.gallery import Gallery
 FULL_WEIGHT_FACE_PX = 112.0
 """A face as large as the crop loses nothing to enlargement; from here on, size adds no weight."""
 
-LEAST_LENGTH = 1e-3
+MIN_LENGTH = 1e-3
 """A mean shorter than this points nowhere."""
 
 MAX_ADVICE = 2
@@ -74,23 +74,23 @@ class TrackEvidence:
         """Accepted pictures in the window."""
         return len(self._pictures)
 
-    def accept(self, embedding: Embedding, weight: float, at_s: float, policy: Policy) -> bool:
+    def accept(self, embedding: Embedding, weight: float, at_s: float, limits: EvidenceLimits) -> bool:
         """Take a good picture in; True when the track turned out to be someone else and restarted.
 
         A picture unlike the mean of those before, or one of another network, must not profit from them: a
         swap of people in front of the camera, or a cut in a clip, would borrow their grant.
         """
-        self._forget(at_s, policy.window_s)
-        restarted = bool(self._pictures) and not self._continues(embedding, policy.min_likeness)
+        self._forget(at_s, limits.window_s)
+        restarted = bool(self._pictures) and not self._continues(embedding, limits.same_face_score)
         if restarted:
             self.restart()
             self.newest_at_s = at_s
         self._pictures.append(_Picture(embedding, weight, at_s))
         return restarted
 
-    def refuse(self, reasons: tuple[QualityReason, ...], at_s: float, policy: Policy) -> None:
+    def refuse(self, reasons: tuple[QualityReason, ...], at_s: float, limits: EvidenceLimits) -> None:
         """Remember why a picture was not good enough."""
-        self._forget(at_s, policy.window_s)
+        self._forget(at_s, limits.window_s)
         self._refused.append((at_s, reasons))
 
     def restart(self) -> None:
@@ -106,7 +106,7 @@ class TrackEvidence:
         vectors = np.stack([picture.embedding.vector for picture in self._pictures])  # (K, D)
         mean = self._weights() @ vectors  # (D,)
         length = float(np.linalg.norm(mean))
-        if not length > LEAST_LENGTH:
+        if not length > MIN_LENGTH:
             raise EmbeddingError("the pictures of one face contradict each other: nothing can be said of it")
         return Embedding((mean / length).astype(np.float32), self._pictures[0].embedding.model_id)
 
@@ -148,12 +148,12 @@ class TrackEvidence:
         scores = [gallery.scores_of(person_id, picture.embedding) for picture in self._pictures]
         return float(self._weights() @ scores)
 
-    def _continues(self, embedding: Embedding, min_likeness: float) -> bool:
+    def _continues(self, embedding: Embedding, same_face_score: float) -> bool:
         before = self.fuse()
         return (
             before is not None
             and before.model_id == embedding.model_id
-            and float(before.vector @ embedding.vector) >= min_likeness
+            and float(before.vector @ embedding.vector) >= same_face_score
         )
 
     def _forget(self, at_s: float, window_s: float) -> None:

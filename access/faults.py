@@ -1,4 +1,4 @@
-"""The one place that turns a typed failure into the reason why the door stays shut."""
+"""`reason_of`: turns a typed failure into the reason why the door stays shut."""
 
 import math
 
@@ -12,12 +12,8 @@ from models.errors import (
     LockError,
     RegisterError,
     ReleaseError,
+    StaleFrameError,
 )
-
-
-class StaleFrameError(CameraError):
-    """A picture is too old to be judged."""
-
 
 REASON_OF: tuple[tuple[type[DoorwardError], DenyReason], ...] = (
     (StaleFrameError, DenyReason.STALE_FRAME),
@@ -48,7 +44,7 @@ class FaultMemory:
     def __init__(self) -> None:
         self._last_s: dict[DenyReason, float] = {}
 
-    def is_news(self, reason: DenyReason, now: float) -> bool:
+    def should_record(self, reason: DenyReason, now: float) -> bool:
         """True when this fault did not occur in the last `FAULT_SILENCE_S` seconds."""
         quiet_s = now - self._last_s.get(reason, -math.inf)
         self._last_s[reason] = now

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from models.settings import LogSettings
+from models.settings.log import LogSettings
 
 
 def configure_logging(settings: LogSettings) -> None:

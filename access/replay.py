@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from access.assembly import build_loop, look_at
-from access.audit import MemoryAudit
+from access.assembly import build_loop
 from access.cameras.clip import ClipCamera
-from access.events import DoorEvent
-from access.locks.simulated import SimulatedLock
+from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
+from access.record import MemoryAudit
 from models.clock import SimulatedClock
+from models.events import DoorEvent
 from models.ports import Camera
 from models.site import Site
 
@@ -21,7 +21,7 @@ def replay_clip(site: Site, clip: Path) -> Iterator[DoorEvent]:
         CameraAbsentError: there is no such clip.
     """
     clock = SimulatedClock()
-    view = look_at(site)
+    view = site.view()
     loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
     with ClipCamera(clip, clock) as camera:
         yield from run_through(camera, loop)

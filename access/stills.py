@@ -1,14 +1,14 @@
-"""Who is in this photo? The door's decision on single pictures, without a door: no liveness, no lock."""
+"""`StillChecker`: the door's decision on single photos; no liveness, no lock."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from access.assembly import policy_of
 from access.decision import decide
-from access.events import RECOGNISED
 from access.evidence import Evidence
+from access.limits import evidence_limits
 from models.domain import (
     Box,
     Candidate,
@@ -22,6 +22,7 @@ from models.domain import (
     Threshold,
 )
 from models.errors import UnknownPersonError
+from models.events import RECOGNISED, quality_record
 from models.register.records import PersonStatus
 from models.site import Site
 from models.vision.analysis import FaceAnalysis
@@ -51,22 +52,23 @@ class StillResult:
     quality: Quality
     box: Box
 
-    def summary(self, names: dict[PersonId, str]) -> dict[str, Any]:
-        """Ready for JSON, people by name."""
+    def to_record(self, names: Mapping[PersonId, str]) -> dict[str, Any]:
+        """Plain JSON values, named as those of `models.events.DoorEvent`, with the people's names."""
         person, runner_up = self.person, self.runner_up
         margin = None if person is None or runner_up is None else person.score - runner_up.score
         return {
             "outcome": "match" if self.matched else "no_match",
             "reason": str(self.reason),
             "advice": [str(reason) for reason in self.advice],
-            "person": None if person is None else names.get(person.person_id),
             "person_id": None if person is None else person.person_id,
+            "person_name": None if person is None else names.get(person.person_id),
             "score": None if person is None else person.score,
-            "runner_up": None if runner_up is None else names.get(runner_up.person_id),
+            "runner_up_id": None if runner_up is None else runner_up.person_id,
+            "runner_up_name": None if runner_up is None else names.get(runner_up.person_id),
             "runner_up_score": None if runner_up is None else runner_up.score,
             "margin": margin,
             "threshold": self.threshold.value,
-            "quality": dataclasses.asdict(self.quality),
+            "quality": quality_record(self.quality),
             "box": dataclasses.asdict(self.box),
         }
 
@@ -78,8 +80,8 @@ class StillChecker:
         view = site.view()
         self._gallery = view.gallery
         self._verify_threshold = view.release.verify_threshold
-        policy = policy_of(site.settings, view.release.threshold)
-        self._policy = dataclasses.replace(policy, min_frames=1)
+        self._threshold = view.threshold
+        self._limits = dataclasses.replace(evidence_limits(site.settings), min_frames=1)
         self._analyser = site.analyser
         self._register = site.register
         self.names: dict[PersonId, str] = {person.person_id: person.name for person in site.register.people()}
@@ -92,14 +94,12 @@ class StillChecker:
         """
         face = self._analyser.only_face(read_picture(photo))
         found = self._gallery.search(face.embedding)
-        decision = decide(self._evidence(face, found), self._policy, now=0.0)
+        decision = decide(self._evidence(face, found), self._limits, self._threshold, now=0.0)
         reason = RECOGNISED if isinstance(decision, Grant) else decision.reason
-        return _result(
-            face, reason, person=found.best, runner_up=found.runner_up, threshold=self._policy.threshold
-        )
+        return _result(face, reason, person=found.best, runner_up=found.runner_up, threshold=self._threshold)
 
     def verify(self, name: str, photo: Path) -> StillResult:
-        """Is this the person of that name (1:1)? The next person is told, but has no say.
+        """Is this the person of that name (1:1)? The runner-up is reported and decides nothing.
 
         Raises:
             UnknownPersonError: nobody of that name may be recognised.

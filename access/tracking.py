@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
 from models.domain import Box, Face
 
@@ -153,50 +154,15 @@ class Tracker:
 def assign(costs: CostArray) -> list[tuple[int, int]]:
     """The pairs of rows and columns with the least total cost, where leaving one out costs `UNMATCHED_COST`.
 
-    The Hungarian method by shortest augmenting paths (Jonker and Volgenant 1987), in cubic time.
-
     Args:
         costs: float64 (R, C), finite, 0 or more; `UNMATCHED_COST` or more means not allowed.
 
     Returns:
         The allowed pairs, by row.
     """
-    rows, columns = costs.shape
-    if rows > columns:
-        return sorted((row, column) for column, row in assign(costs.T))
-    row_of = np.full(columns + 1, -1)  # (C + 1,), the last stands for the row being placed
-    row_price, column_price = np.zeros(rows), np.zeros(columns + 1)
-    clipped = np.minimum(costs, UNMATCHED_COST)
-    for row in range(rows):
-        row_of[columns] = row
-        _augment(clipped, row_of, row_price, column_price)
-    pairs = [(int(row_of[column]), column) for column in range(columns) if row_of[column] >= 0]
-    return sorted((row, column) for row, column in pairs if costs[row, column] < UNMATCHED_COST)
-
-
-def _augment(
-    costs: CostArray, row_of: npt.NDArray[np.int_], row_price: CostArray, column_price: CostArray
-) -> None:
-    """Place one more row along the cheapest path; the arrays are changed in place."""
-    columns = costs.shape[1]
-    least, came_from = np.full(columns, np.inf), np.full(columns, columns)
-    used = np.zeros(columns + 1, dtype=np.bool_)
-    at = columns
-    while row_of[at] >= 0:
-        used[at] = True
-        row = row_of[at]
-        reduced = costs[row] - row_price[row] - column_price[:columns]
-        better = ~used[:columns] & (reduced < least)
-        least[better], came_from[better] = reduced[better], at
-        following = int(np.argmin(np.where(used[:columns], np.inf, least)))
-        step = least[following]
-        row_price[row_of[used]] += step
-        column_price[used] -= step
-        least[~used[:columns]] -= step
-        at = following
-    while at != columns:
-        row_of[at] = row_of[came_from[at]]
-        at = int(came_from[at])
+    rows, columns = linear_sum_assignment(np.minimum(costs, UNMATCHED_COST))
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if costs[row, column] < UNMATCHED_COST]
 
 
 def _velocity(motion: _Motion, face: Face, t_s: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from access.evidence import TrackEvidence, weigh
-from access.policy import Policy
+from access.limits import EvidenceLimits
 from models.domain import Decision, Deny, DenyReason, Embedding, Face, Grant, Quality, SearchResult
 from models.errors import RegisterError
 
@@ -25,7 +25,7 @@ class Visit:
         result: the latest fused search.
         frames_seen: pictures in which quality was judged.
         resting_until_s: after a grant, nothing is judged before this time.
-        told: the denials that were written; each is written once.
+        reported: the denials that were written; each is written once.
     """
 
     track_id: int
@@ -36,48 +36,52 @@ class Visit:
     result: SearchResult | None = None
     frames_seen: int = 0
     resting_until_s: float = -math.inf
-    told: set[DenyReason] = field(default_factory=set)
+    reported: set[DenyReason] = field(default_factory=set)
 
-    def look(self, quality: Quality, at_s: float, policy: Policy) -> bool:
-        """Take the quality of a new picture in; True when it is good enough to embed."""
+    def add_quality(self, quality: Quality, at_s: float, limits: EvidenceLimits) -> bool:
+        """Add the quality of a new picture; True when it is good enough to embed."""
         self.quality = quality
         self.frames_seen += 1
         if not quality.ok:
-            self.evidence.refuse(quality.reasons, at_s, policy)
+            self.evidence.refuse(quality.reasons, at_s, limits)
         return quality.ok
 
-    def recognise(self, embedding: Embedding, at_s: float, policy: Policy) -> None:
-        """Take the embedding of that picture in; someone else in the same track begins with a clean slate."""
-        assert self.quality is not None, "look comes before recognise"  # noqa: S101
-        if self.evidence.accept(embedding, weigh(self.quality), at_s, policy):
-            self.told.clear()
+    def add_embedding(self, embedding: Embedding, at_s: float, limits: EvidenceLimits) -> None:
+        """Add the newest picture's embedding to the evidence.
 
-    def is_news(self, decision: Decision) -> bool:
-        """True for a verdict that was not written of this track before."""
+        Evidence and reported denials start anew when the face is not the track's face: a person who takes
+        another's place must not profit from the pictures of the other.
+        """
+        assert self.quality is not None, "add_quality comes before add_embedding"  # noqa: S101
+        if self.evidence.accept(embedding, weigh(self.quality), at_s, limits):
+            self.reported.clear()
+
+    def should_record(self, decision: Decision) -> bool:
+        """True for a grant, and for the first denial of each reason."""
         if isinstance(decision, Grant):
             return True
-        return decision.reason not in PENDING and decision.reason not in self.told
+        return decision.reason not in PENDING and decision.reason not in self.reported
 
-    def settle(self, decision: Decision, now: float, policy: Policy) -> None:
-        """It was written: do not repeat a denial; after a grant rest, then demand fresh evidence.
+    def after_recorded(self, decision: Decision, now: float, limits: EvidenceLimits) -> None:
+        """Note that the decision was written: a denial is not repeated, a grant is followed by a rest.
 
         Raises:
             RegisterError: writing a grant took so long that nobody knows who stands there by now.
         """
         if isinstance(decision, Deny):
-            self.told.add(decision.reason)
+            self.reported.add(decision.reason)
             return
-        if now - self.evidence.newest_at_s > policy.window_s:
+        if now - self.evidence.newest_at_s > limits.window_s:
             raise RegisterError("the grant was written too late to act on it: is the disk slow or busy?")
-        self.resting_until_s = now + policy.cooldown_s
+        self.resting_until_s = now + limits.cooldown_s
         self.evidence.restart()
-        self.told.clear()
+        self.reported.clear()
         self.frames_seen = 0
 
-    def parting(self, policy: Policy) -> Deny | None:
-        """What is still to be written when the track ends: a denial for want of good pictures.
+    def decision_on_exit(self, limits: EvidenceLimits) -> Deny | None:
+        """The denial that is still to be written when the track ends, for want of good pictures; None mostly.
 
         A face that flickers up for less than `min_frames` frames is not worth an event.
         """
-        told = bool(self.told) or self.frames_seen < policy.min_frames
-        return None if told or not isinstance(self.decision, Deny) else self.decision
+        reported = bool(self.reported) or self.frames_seen < limits.min_frames
+        return None if reported or not isinstance(self.decision, Deny) else self.decision

@@ -17,10 +17,11 @@ import numpy as np
 from benchmarks.lfw import LfwViews, folds_of_people, identities, load_views, pairs_of
 from models.domain import Embedding, PersonId, Template
 from models.evaluation.bounds import binomial_interval, bootstrap_over_people
-from models.evaluation.calibration import Defaults, Promise, calibrate
+from models.evaluation.calibration import ErrorRateTargets, calibrate
 from models.evaluation.identification import OpenSet, search_open_set
 from models.evaluation.metrics import fnir, fpir, threshold_at_rate
 from models.evaluation.pairs import accuracy_by_fold
+from models.release.manifest import Thresholds
 from models.release.networks import SFACE_MODEL_ID
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +87,7 @@ def search_as_the_door(vectors: np.ndarray, split: Split) -> OpenSet:
 def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]:
     """The table: one row per step, each on top of those above it."""
     plain, mirror = unit(views.plain), unit(views.plain + views.mirror)
-    closer = unit(views.first + views.closer_mirror)
+    paired = unit(views.first + views.second_mirror)
     everyone = np.ones(len(people), bool)
     splits = [split_open_set(people, enrolled, everyone) for enrolled in (1, 2)]
     steps = [
@@ -94,11 +95,11 @@ def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]
         ("+ templates fused", plain, lambda s: search_plainly(plain, s, fused=True)),
         ("+ mirror image averaged", mirror, lambda s: search_plainly(mirror, s, fused=True)),
         (
-            "+ finer landmarks: enlarged, and a closer look",
-            closer,
-            lambda s: search_plainly(closer, s, fused=True),
+            "+ finer landmarks: enlarged, and a second crop",
+            paired,
+            lambda s: search_plainly(paired, s, fused=True),
         ),
-        ("+ common part of the gallery removed", closer, lambda s: search_as_the_door(closer, s)),
+        ("+ gallery mean removed", paired, lambda s: search_as_the_door(paired, s)),
     ]
     lines = [
         "| step | pairs | one photo: FNIR at FPIR 1% | 0.3% | 0.1% | two photos: 1% | 0.3% | 0.1% |",
@@ -111,7 +112,7 @@ def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]
             cells += [f"{100 * rate:.2f}%" for rate in fnir_at_targets(tested)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     for split, photos in zip(splits, ("one photo", "two photos"), strict=True):
-        tested = search_as_the_door(closer, split)
+        tested = search_as_the_door(paired, split)
         threshold = threshold_at_rate(tested.strangers, TARGETS[0])
         interval = bootstrap_over_people(
             lambda rows, t=tested, at=threshold: fnir(t.own[rows], t.best_other[rows], at), tested.shown
@@ -158,8 +159,8 @@ def promises(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list
                 found = calibrate(
                     templates_of(vectors, split),
                     SFACE_MODEL_ID,
-                    Promise(target_fpir=target),
-                    Defaults(1.0, 1.0, 1.0),
+                    ErrorRateTargets(target_fpir=target),
+                    Thresholds(1.0, 1.0, 1.0),
                     cohort=vectors[cohort_rows],
                 ).identify
                 value = found.threshold.value
@@ -206,13 +207,13 @@ def lay_out(images: Path, views: LfwViews, split: Split, folder: Path) -> None:
 
 def report(views: LfwViews, people: np.ndarray, folds: np.ndarray, shared: Path) -> str:
     """The whole document."""
-    closer = unit(views.first + views.closer_mirror)
+    paired = unit(views.first + views.second_mirror)
     failed = int((~views.acquired).sum())
     interval = binomial_interval(failed, len(views.acquired))
     text = (ROOT / "benchmarks" / "accuracy_template.md").read_text(encoding="utf-8")
     return text.format(
         improvements="\n".join(improvements(views, people, shared)),
-        promises="\n".join(promises(closer, people, folds)),
+        promises="\n".join(promises(paired, people, folds)),
         photos=len(views.acquired),
         failed=failed,
         failed_high=f"{100 * interval.high:.2f}%",
@@ -240,7 +241,7 @@ def main() -> None:
         lay_out(images, views, split_open_set(people, given.enrolled, everyone), given.folders)
         return
     if given.reference:
-        vectors = unit(views.first + views.closer_mirror)
+        vectors = unit(views.first + views.second_mirror)
         tested = search_as_the_door(vectors, split_open_set(people, 1, everyone))
         best = np.sort(tested.strangers).astype(np.float32)
         np.savez_compressed(REFERENCE, best=best, searched=len(tested.people))

@@ -19,7 +19,7 @@ from access.cameras.newest import NewestFrameCamera
 from access.cameras.opencv import OpenCvCamera
 from models.clock import SystemClock
 from models.domain import ImageArray
-from tests.cameras.mjpeg import MjpegServer, number_of
+from tests.access.cameras.mjpeg import MjpegServer, number_of
 
 FPS = 25.0
 

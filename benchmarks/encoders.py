@@ -22,7 +22,7 @@ from models.domain import FaceCrop
 from models.encoders.openvino import OpenVinoEncoder
 from models.release.networks import SFACE_MODEL_ID
 from models.release.weights import WeightFiles, ensure_weights
-from models.siamese.network import load_sface
+from models.siamese.sface import load_sface
 
 FloatArray = npt.NDArray[np.float32]
 Run = Callable[[npt.NDArray[np.uint8]], FloatArray]

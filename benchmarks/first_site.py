@@ -55,7 +55,7 @@ def spoken(folder: str) -> str:
 
 def doorward(home: Path, *arguments: str) -> list[dict[str, object]]:
     """Run one command; its JSON lines."""
-    command = [sys.executable, "-m", "models.cli", "--home", str(home), "--json", *arguments]
+    command = [sys.executable, "-m", "models.cli.app", "--home", str(home), "--json", *arguments]
     # Status 1 is usual: some photo could not be used, and its line says why.
     shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if shown.returncode not in (0, 1):

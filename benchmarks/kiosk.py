@@ -27,19 +27,20 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from access.assembly import build_loop, look_at
-from access.audit import MemoryAudit
+from access.assembly import build_loop
 from access.cameras.clip import ClipCamera
-from access.locks.simulated import SimulatedLock
+from access.hardware.simulated import SimulatedLock
+from access.record import MemoryAudit
 from models.clock import SimulatedClock
-from models.config import load_settings
 from models.domain import Embedding, FaceCrop
 from models.register.records import EnrolledFace
 from models.release.weights import ensure_weights
-from models.settings import DecisionSettings, Settings
+from models.settings.decision import DecisionSettings
+from models.settings.load import load_settings
+from models.settings.settings import Settings
 from models.site import open_site
 from models.synthetic.people import SyntheticPerson
-from models.synthetic.scene import Scene, Stop, Visit, write_clip
+from models.synthetic.scene import Appearance, Scene, Stop, write_clip
 
 FIRST_DECISION_LIMIT_S = 3.0
 MEMORY_LIMIT_MB = 400.0
@@ -51,7 +52,7 @@ STANDING = (Stop(0.0, 0.5, 0.4, 0.34), Stop(1.0, 0.52, 0.4, 0.35))
 def enrol(settings: Settings, others: int) -> None:
     """The person of the clip, and others who are random unit vectors."""
     rng = np.random.default_rng(0)
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         face = site.analyser.only_face(PERSON.portrait(seed=1))
         site.register.add_person("visitor", [EnrolledFace(face.crop, face.embedding)], "I do not exist.")
         blank = FaceCrop(np.zeros((112, 112, 3), np.uint8))
@@ -105,7 +106,7 @@ def measure_stages(settings: Settings, clip: Path) -> dict[str, float]:
 
     clock = SimulatedClock()
     with open_site(settings.model_copy(update={"decision": no_rest(settings)})) as site:
-        view = look_at(site)
+        view = site.view()
         loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
         with ClipCamera(clip, clock) as camera:
             while (frame := camera.read()) is not None:
@@ -134,7 +135,7 @@ def main() -> None:
         weights = settings.weights.model_copy(update={"folder": options.weights.absolute()})
         settings = settings.model_copy(update={"weights": weights})
         clip = Path(folder) / "visit.mp4"
-        visit = Visit(PERSON, 0.0, options.seconds, seed=1, path=STANDING)
+        visit = Appearance(PERSON, 0.0, options.seconds, seed=1, path=STANDING)
         write_clip(Scene((visit,)), clip, fps=FPS)
         enrol(settings, options.people)
         result = measure_process(settings, clip)

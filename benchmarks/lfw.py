@@ -22,14 +22,14 @@ from models.vision.pictures import read_picture
 class LfwViews:
     """Every photograph embedded in four ways, unit rows (N, D); `acquired` says where the door saw a face.
 
-    plain and mirror: the picture as it is, one look. first and closer_mirror: the door's two looks.
+    plain and mirror: the picture as it is, one look. first and second_mirror: the door's two looks.
     """
 
     paths: np.ndarray
     plain: np.ndarray
     mirror: np.ndarray
     first: np.ndarray
-    closer_mirror: np.ndarray
+    second_mirror: np.ndarray
     acquired: np.ndarray
 
 
@@ -43,8 +43,8 @@ def load_views(shared: Path, weights: Path, cache: Path) -> LfwViews:
 
 def _embed_all(images: Path, weights: Path, cache: Path) -> None:
     files = ensure_weights(weights)
-    bare = YuNetDetector(files.detector, closer_looks=0, enlarged_side=0)
-    door = YuNetDetector(files.detector, closer_looks=3)
+    bare = YuNetDetector(files.detector, second_looks=0, enlarged_side=0)
+    door = YuNetDetector(files.detector, second_looks=3)
     encoder = OpenVinoEncoder(files.sface, SFACE_MODEL_ID)
     paths = [path for photos in people_in(images).values() for path in photos]
     views = np.zeros((4, len(paths), encoder.dimension), np.float32)
@@ -63,7 +63,7 @@ def _embed_all(images: Path, weights: Path, cache: Path) -> None:
             print(f"{row} of {len(paths)} photographs, {time.perf_counter() - start:.0f} s", flush=True)
     cache.parent.mkdir(parents=True, exist_ok=True)
     names = np.array([f"{path.parent.name}/{path.name}" for path in paths])
-    parts = dict(zip(("plain", "mirror", "first", "closer_mirror"), views, strict=True))
+    parts = dict(zip(("plain", "mirror", "first", "second_mirror"), views, strict=True))
     np.savez(cache, paths=names, acquired=acquired, **parts)
 
 

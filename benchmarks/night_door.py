@@ -26,14 +26,14 @@ from benchmarks.transfer_report import EXPERIMENTS, render
 from models.evaluation.metrics import fnmr_at_fmr
 from models.evaluation.pairs import Pair, accuracy_by_fold, best_threshold
 from models.release.weights import ensure_weights
-from models.siamese.allocator import keep_freed_memory
 from models.siamese.augmentation import NightView
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
+from models.siamese.memory import keep_freed_memory
 from models.siamese.plan import TrainingPlan, TrainingStep
+from models.siamese.siamese_network import SiameseNetwork, build_network
 from models.siamese.strategies import Strategy
 from models.siamese.train import fine_tune
-from models.siamese.twin import SiameseNetwork, build_network
 from models.vision.camera_model import NIGHT_DOOR, degrade
 
 TRAIN_FOLDS = (0, 1, 2)
@@ -228,7 +228,7 @@ def learn(
             PLAN,
             rehearsal_crops=np.concatenate(list(photos.values())),
             augmentation=NightView(),
-            progress=show,
+            on_step=show,
             checkpoint_dir=folder,
         )
     clocks.write_text(json.dumps(spent()))

@@ -24,10 +24,11 @@ from benchmarks.peer_adapters import run
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.evaluation.calibration import Defaults, Promise, calibrate
+from models.evaluation.calibration import ErrorRateTargets, calibrate
 from models.evaluation.photos import people_in, subject_of
 from models.evaluation.reference import reference_for
 from models.gallery.gallery import Gallery
+from models.release.manifest import Thresholds
 from models.release.networks import SFACE_MODEL_ID
 from models.release.weights import ensure_weights
 from models.vision.alignment import align_face
@@ -58,7 +59,11 @@ def doorward(layout: dict, weights: Path) -> dict:
     ]
     gallery = Gallery.build(templates, SFACE_MODEL_ID)
     threshold = calibrate(
-        templates, SFACE_MODEL_ID, Promise(), Defaults(0.6, 0.6, 0.6), reference=reference_for(SFACE_MODEL_ID)
+        templates,
+        SFACE_MODEL_ID,
+        ErrorRateTargets(),
+        Thresholds(0.6, 0.6, 0.6),
+        reference=reference_for(SFACE_MODEL_ID),
     ).identify.threshold
 
     def identify(path: str) -> str | None:

@@ -17,7 +17,7 @@ from models.encoders.openvino import OpenVinoEncoder
 from models.release.networks import SFACE_MODEL_ID
 from models.release.weights import ensure_weights
 from models.synthetic.people import SyntheticPerson
-from models.synthetic.scene import Scene, Visit
+from models.synthetic.scene import Appearance, Scene
 from models.vision.alignment import align
 from models.vision.detector import YuNetDetector
 from models.vision.quality import DOOR, ENROLMENT, assess
@@ -44,7 +44,7 @@ def measure(people: int, frames: int, weights: Path) -> None:
             continue
         references.append(align(portrait, faces[0].landmarks))
         refused["portraits"] += not assess(portrait, faces[0], references[-1], ENROLMENT).ok
-        scene = Scene((Visit(person, 0.0, 8.0, seed=1),), background_seed=seed)
+        scene = Scene((Appearance(person, 0.0, 8.0, seed=1),), background_seed=seed)
         for share in np.linspace(*STANDING, frames):
             image, (truth,) = scene.frame_at(8.0 * share)
             found = [face for face in detector.detect(image) if face.box.iou(truth.box) > 0.3]
@@ -78,7 +78,7 @@ def measure(people: int, frames: int, weights: Path) -> None:
 def measure_speed() -> None:
     """Print how fast frames are drawn, with one person in the picture, on one thread."""
     cv2.setNumThreads(1)
-    scene = Scene((Visit(SyntheticPerson(0), 0.0, 100.0),))
+    scene = Scene((Appearance(SyntheticPerson(0), 0.0, 100.0),))
     scene.frame_at(30.0)
     start = time.perf_counter()
     for index in range(200):

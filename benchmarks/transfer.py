@@ -27,9 +27,9 @@ from models.siamese.augmentation import NightView, door_camera
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan, TrainingStep
+from models.siamese.siamese_network import SiameseNetwork, build_network
 from models.siamese.strategies import Strategy
 from models.siamese.train import fine_tune
-from models.siamese.twin import SiameseNetwork, build_network
 
 NUMBERS = EXPERIMENTS / "transfer.json"
 PEOPLE, PHOTOS = (10, 50, 200), (2, 5, 10)
@@ -120,7 +120,7 @@ def train(site: dict, pretrained: SiameseNetwork, plan: TrainingPlan, *, camera,
         plan,
         rehearsal_crops=np.concatenate(list(site.values())),
         augmentation=camera,
-        progress=show,
+        on_step=show,
     )
     bar.remove_task(task)
     return result.network, time.process_time() - began

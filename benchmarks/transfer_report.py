@@ -313,7 +313,7 @@ def site_part(site: dict) -> str:
     return f"""## A site, from its photographs to the gate
 
 {site["people"]} people of LFW with {site["photos"]} photographs each are enrolled, and `doorward retrain`
-learns them: cropping the people in general, training, the trial against the network in use, the report and,
+learns them: cropping the general faces, training, the trial against the network in use, the report and,
 where the gate lets it pass, the promotion. A quarter of the people is held out and judges, as photographed
 and as the camera sees them; each pair of figures is the pretrained network's and the challenger's, in
 brackets by how much the challenger may be worse, with 95% confidence. Where nothing that was learnt helps the

@@ -1,22 +1,26 @@
-"""Enrolling a folder of people: a folder per person, and a report of what was refused and why."""
+"""`enrol_folders`: enrols a folder of people, a folder per person, and reports what was refused and why."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from enrollment.enrol import Enrolment, EnrolmentService
 from enrollment.pictures import ExaminedPicture, NamedPicture
-from enrollment.service import Enrolment, EnrolmentService
-from models.errors import InputError
+from models.errors import InputError, error_record
 from models.vision.pictures import read_picture
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What was refused: a picture, or a person as a whole (`picture` is None)."""
+    """What was refused, and why: a picture, or a person as a whole (`picture` is None)."""
 
     picture: str | None
-    error: str
-    message: str
+    reason: InputError
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values: the picture's name and `models.errors.error_record`."""
+        return {"picture": self.picture} | error_record(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,11 @@ def enrol_folders(
         try:
             if not pictures:
                 raise InputError(f"{name}: none of the pictures can be used")
-            enrolment = service.admit(
+            enrolment = service.enrol_examined(
                 name, pictures, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
             )
         except InputError as error:
-            refused = Refusal(None, type(error).__name__, str(error))
+            refused = Refusal(None, error)
             yield FolderResult(name, None, (*refusals, refused))
         else:
             yield FolderResult(name, enrolment, tuple(refusals))
@@ -99,10 +103,8 @@ def _examine_folder(
         try:
             good.append(service.examine(NamedPicture(path.name, read_picture(path)), largest=largest))
         except InputError as error:
-            refusals.append(Refusal(path.name, type(error).__name__, str(error)))
-    for odd in service.odd_pictures(good):
+            refusals.append(Refusal(path.name, error))
+    for odd in service.pictures_of_other_people(good):
         good.remove(odd)
-        refusals.append(
-            Refusal(odd.name, InputError.__name__, f"{odd.name}: not the person of the other pictures")
-        )
+        refusals.append(Refusal(odd.name, InputError(f"{odd.name}: not the person of the other pictures")))
     return good, refusals

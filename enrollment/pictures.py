@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.domain import ADVICE, ImageArray
+from models.domain import ImageArray
 from models.errors import NoFaceError, QualityError, SeveralFacesError
+from models.messages import picture_message
 from models.release.store import Release
 from models.vision.analysis import FaceAnalyser, FaceAnalysis
 
@@ -49,12 +50,11 @@ def examine(analyser: FaceAnalyser, picture: NamedPicture, *, largest: bool = Fa
         raise type(error)(f"{picture.name}: {error}") from error
     reasons = analysis.quality.reasons
     if reasons:
-        advice = " ".join(ADVICE[reason] for reason in reasons)
-        raise QualityError(f"{picture.name}: {advice}", reasons)
+        raise QualityError(f"{picture.name}: {picture_message(reasons)}; take another picture", reasons)
     return ExaminedPicture(picture.name, analysis)
 
 
-def odd_pictures(pictures: Sequence[ExaminedPicture], release: Release) -> list[ExaminedPicture]:
+def pictures_of_other_people(pictures: Sequence[ExaminedPicture], release: Release) -> list[ExaminedPicture]:
     """The pictures that are not of the person most of them show.
 
     Two pictures are of one person when their cosine reaches the release's 1:1 threshold; a picture belongs to

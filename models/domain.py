@@ -1,4 +1,4 @@
-"""The words of Doorward as types: frozen, slotted, standard library and numpy only.
+"""Frames, faces, embeddings, scores and decisions as types: frozen, slotted, standard library and numpy only.
 
 Geometry is in pixels with the origin at the top left; a box is left, top, right, bottom, in this order.
 Scores are cosine similarities in [-1, 1]: higher is more alike, and a score *at or above* the threshold
@@ -80,13 +80,13 @@ class Face:
         landmarks: float32 (5, 2), x and y in pixels: the person's right eye, left eye, nose tip, right and
             left mouth corner. The person's right eye is the one further left in an unmirrored picture.
         score: the detector's confidence in [0, 1].
-        closer_landmarks: the same points found again in an enlarged view; None where nobody looked closer.
+        second_landmarks: the same points found again in an enlarged view; None where nobody looked.
     """
 
     box: Box
     landmarks: FloatArray
     score: float
-    closer_landmarks: FloatArray | None = None
+    second_landmarks: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +95,15 @@ class FaceCrop:
 
     Attributes:
         image: uint8 (112, 112, 3), RGB, 0 to 255.
-        closer: the same face aligned by its `closer_landmarks`, in the same form; None without them.
+        second: the same face aligned by its `second_landmarks`, in the same form; None without them.
     """
 
     image: ImageArray
-    closer: ImageArray | None = None
+    second: ImageArray | None = None
 
 
 class QualityReason(StrEnum):
-    """Why a picture of a face is not good enough. `ADVICE` has the words for the person."""
+    """Why a picture of a face is not good enough. `models.messages` has a sentence for each."""
 
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
@@ -114,19 +114,6 @@ class QualityReason(StrEnum):
     LOW_CONTRAST = "low_contrast"
     CUT_OFF = "cut_off"
     OCCLUDED = "occluded"
-
-
-ADVICE: dict[QualityReason, str] = {
-    QualityReason.TOO_SMALL: "Come closer to the camera.",
-    QualityReason.BLURRED: "Hold still for a moment.",
-    QualityReason.TURNED_AWAY: "Look straight at the camera.",
-    QualityReason.TILTED: "Hold your head upright.",
-    QualityReason.TOO_DARK: "There is too little light on your face.",
-    QualityReason.TOO_BRIGHT: "There is too much light on your face.",
-    QualityReason.LOW_CONTRAST: "The picture is too flat: wipe the lens or change the light.",
-    QualityReason.CUT_OFF: "Your face is not fully in the picture: step to the middle.",
-    QualityReason.OCCLUDED: "Something covers your face: take it off, please.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +251,7 @@ class Threshold:
 
 
 class DenyReason(StrEnum):
-    """Why the door stays shut. `docs/decisions.md` explains each to an operator."""
+    """Why the door stays shut. `docs/reference/deny-reasons.md` explains each to an operator."""
 
     NOT_RECOGNISED = "not_recognised"
     AMBIGUOUS = "ambiguous"
@@ -298,10 +285,10 @@ Decision = Grant | Deny
 
 
 class LockState(StrEnum):
-    """What a lock says of itself. Unknown is never taken for locked or released."""
+    """What a lock says of itself. Unknown is never taken for locked or unlocked."""
 
     LOCKED = "locked"
-    RELEASED = "released"
-    HELD = "held"
+    UNLOCKED = "unlocked"
+    HELD_UNLOCKED = "held_unlocked"
     UNKNOWN = "unknown"
     JAMMED = "jammed"

@@ -1,16 +1,20 @@
 """Every failure that Doorward knows by name.
 
 A caller that catches `DoorwardError` has caught them all; anything else is a bug and ends the process.
-Each message says what was wrong and what to do about it.
+Each message says what was wrong and what to do about it; `error_record` is the one form in which a failure
+reaches a program.
 
     DoorwardError
-    ├── ConfigError               the configuration file or the environment is wrong
+    ├── ConfigError               the settings file or the environment is wrong
+    │   └── MissingExtraError     a package is missing that an optional part of Doorward needs
+    ├── AlreadyRunningError       another process does this already
     ├── InputError                what the caller handed over cannot be used
     │   ├── ImageError            not an image, unreadable, or too large
     │   ├── NoFaceError           a picture without a face
     │   ├── SeveralFacesError     a picture with more than one face where one is needed
     │   ├── QualityError          a face that is too small, blurred, turned, dark ... (carries the reasons)
     │   ├── UnknownPersonError    no such person in the register
+    │   ├── RevokedPersonError    the person was revoked, which is for good
     │   ├── DuplicatePersonError  this face or this name is enrolled already
     │   └── ConsentError          the person's consent does not cover what was asked
     ├── WeightsError              pretrained weights are absent
@@ -22,6 +26,7 @@ Each message says what was wrong and what to do about it.
     ├── GalleryError              the index cannot answer
     │   └── EmptyGalleryError     nobody is enrolled
     ├── RegisterError             the register cannot be read or written
+    │   ├── RegisterAbsentError   there is no register at that place
     │   ├── RegisterLockedError   another process holds the database
     │   ├── RegisterChangedError  somebody else changed people since they were looked at
     │   ├── StorageFullError      no space left to write an event or a template
@@ -32,35 +37,74 @@ Each message says what was wrong and what to do about it.
     ├── CameraError               the camera cannot deliver a picture
     │   ├── CameraAbsentError     it could not be opened
     │   ├── CameraLostError       it stopped delivering
-    │   └── CameraFrozenError     it delivers the same picture again and again
+    │   ├── CameraFrozenError     it delivers the same picture again and again
+    │   └── StaleFrameError       a picture is too old to be judged
     └── LockError                 the lock does not answer or does not move
 """
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class DoorwardError(Exception):
-    """The root of every failure that Doorward knows by name."""
+    """The root of every failure that Doorward knows by name.
+
+    Attributes:
+        code: the failure's stable name for programs; docs/reference/errors.md lists them all.
+        status: the HTTP status of an answer that reports it.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a program needs beside the message, as plain JSON values."""
+        return {}
 
 
 class ConfigError(DoorwardError):
-    """The configuration file or the environment is wrong."""
+    """The settings file or the environment is wrong."""
+
+    code = "config_error"
+
+
+class MissingExtraError(ConfigError):
+    """A package is missing that an optional part of Doorward needs."""
+
+    code = "extra_missing"
+
+
+class AlreadyRunningError(DoorwardError):
+    """Another process does this already, and only one may."""
+
+    code = "already_running"
+    status = 409
 
 
 class InputError(DoorwardError):
     """What the caller handed over cannot be used."""
 
+    code = "invalid_input"
+    status = 422
+
 
 class ImageError(InputError):
     """Not an image, unreadable, or too large."""
+
+    code = "unreadable_image"
 
 
 class NoFaceError(InputError):
     """A picture without a face."""
 
+    code = "no_face"
+
 
 class SeveralFacesError(InputError):
     """A picture with more than one face where exactly one is needed."""
+
+    code = "several_faces"
 
 
 class QualityError(InputError):
@@ -71,102 +115,198 @@ class QualityError(InputError):
         reasons: the failed checks, by their stable names (`models.domain.QualityReason` values).
     """
 
+    code = "poor_quality"
+
     def __init__(self, message: str, reasons: Sequence[str]) -> None:
         super().__init__(message)
         self.reasons = tuple(reasons)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The failed checks, under `reasons`."""
+        return {"reasons": [str(reason) for reason in self.reasons]}
 
 
 class UnknownPersonError(InputError):
     """No such person in the register."""
 
+    code = "unknown_person"
+    status = 404
+
+
+class RevokedPersonError(InputError):
+    """The person was revoked, which is for good."""
+
+    code = "person_revoked"
+    status = 409
+
 
 class DuplicatePersonError(InputError):
     """This face or this name is enrolled already."""
+
+    code = "duplicate_person"
+    status = 409
 
 
 class ConsentError(InputError):
     """The person's consent does not cover what was asked."""
 
+    code = "consent_missing"
+
 
 class WeightsError(DoorwardError):
     """Pretrained weights are absent."""
+
+    code = "weights_error"
+    status = 503
 
 
 class WeightsUnavailableError(WeightsError):
     """No source could deliver the weights."""
 
+    code = "weights_unavailable"
+
 
 class WeightsHashError(WeightsError):
     """The weights are not the bytes that were promised."""
+
+    code = "weights_altered"
 
 
 class ModelError(DoorwardError):
     """A network cannot be loaded or run."""
 
+    code = "model_error"
+
 
 class EmbeddingError(ModelError):
     """An embedding that is not finite, not of unit length, or of a wrong dimension."""
+
+    code = "embedding_invalid"
 
 
 class ModelMismatchError(ModelError):
     """Scores, thresholds or templates of different networks were mixed."""
 
+    code = "model_mismatch"
+
 
 class GalleryError(DoorwardError):
     """The index cannot answer."""
+
+    code = "gallery_error"
 
 
 class EmptyGalleryError(GalleryError):
     """Nobody is enrolled."""
 
+    code = "nobody_enrolled"
+    status = 409
+
 
 class RegisterError(DoorwardError):
     """The register cannot be read or written."""
+
+    code = "register_error"
+    status = 503
+
+
+class RegisterAbsentError(RegisterError):
+    """There is no register at that place."""
+
+    code = "register_absent"
+    status = 404
 
 
 class RegisterLockedError(RegisterError):
     """Another process holds the database."""
 
+    code = "register_locked"
+
 
 class RegisterChangedError(RegisterError):
     """Somebody else changed people, the release or the thresholds since they were looked at."""
+
+    code = "register_changed"
+    status = 409
 
 
 class StorageFullError(RegisterError):
     """No space is left to write an event or a template."""
 
+    code = "storage_full"
+    status = 507
+
 
 class EncryptionKeyError(RegisterError):
     """The encryption key is absent, malformed, or not the one the data was written with."""
+
+    code = "encryption_key"
 
 
 class ReleaseError(DoorwardError):
     """A release is incomplete, altered, or was refused by the gate."""
 
+    code = "release_error"
+    status = 409
+
 
 class CalibrationError(DoorwardError):
     """Too little data to state a threshold, or data that contradicts itself."""
+
+    code = "calibration_error"
+    status = 409
 
 
 class TrainingError(DoorwardError):
     """The site's photos do not suffice to train on."""
 
+    code = "training_error"
+    status = 409
+
 
 class CameraError(DoorwardError):
     """The camera cannot deliver a picture."""
+
+    code = "camera_error"
+    status = 503
 
 
 class CameraAbsentError(CameraError):
     """The camera could not be opened."""
 
+    code = "camera_absent"
+
 
 class CameraLostError(CameraError):
     """The camera stopped delivering."""
+
+    code = "camera_lost"
 
 
 class CameraFrozenError(CameraError):
     """The camera delivers the same picture again and again."""
 
+    code = "camera_frozen"
+
+
+class StaleFrameError(CameraError):
+    """A picture is too old to be judged."""
+
+    code = "stale_frame"
+
 
 class LockError(DoorwardError):
     """The lock does not answer or does not move."""
+
+    code = "lock_error"
+    status = 503
+
+
+def error_record(error: DoorwardError) -> dict[str, Any]:
+    """A failure as plain JSON values: on the shell, in reports of many pictures or people, over HTTP.
+
+    Returns:
+        `error`: the code, `message`: for people, `details`: what a program needs beside it, {} for most.
+    """
+    return {"error": error.code, "message": str(error), "details": error.details}

@@ -50,10 +50,10 @@ class Camera(Protocol):
 
 @runtime_checkable
 class Lock(Protocol):
-    """An electric lock. Released means that the door can be pulled open."""
+    """An electric lock. Unlocked means that the door can be pulled open."""
 
-    def release(self, unlock_s: float) -> None:
-        """Release for `unlock_s` seconds, then lock by itself. Raises LockError."""
+    def unlock(self, seconds: float) -> None:
+        """Unlock for `seconds`, then lock by itself. Raises LockError."""
         ...
 
     def lock(self) -> None:

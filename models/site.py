@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from models.config import Settings
 from models.domain import Threshold
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.errors import ReleaseError
+from models.errors import RegisterAbsentError, ReleaseError
 from models.gallery.gallery import Gallery
 from models.ports import Encoder
-from models.register.keys import KeyFile
 from models.register.register import Register
 from models.release.store import PRETRAINED_ID, Release, calibrated_release, load_release
 from models.release.weights import ensure_weights
+from models.settings.settings import Settings
+from models.storage.keys import KeyFile
 from models.vision.analysis import FaceAnalyser
 from models.vision.detector import YuNetDetector
 from models.vision.quality import QualityLimits
@@ -24,20 +25,25 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """What is in force now, read in one transaction: the parts belong together.
+class SiteView:
+    """What is in force now, read in one transaction and swapped as a whole: its parts belong together.
 
     Attributes:
-        gallery_revision: of the register; another one means that a new view is due.
+        revision: the register's gallery revision; another one means that a new view is due.
         release: the active release under its calibrated thresholds.
         encoder: its network, ready to run.
         gallery: the active people's templates made by it.
     """
 
-    gallery_revision: int
+    revision: int
     release: Release
     encoder: Encoder
     gallery: Gallery
+
+    @property
+    def threshold(self) -> Threshold:
+        """The score that opens the door."""
+        return self.release.threshold
 
 
 class Site:
@@ -51,7 +57,7 @@ class Site:
         self.register = register
         self._loaded: tuple[Release, Encoder] | None = None
 
-    def view(self) -> View:
+    def view(self) -> SiteView:
         """Release, network, gallery and thresholds as they are now.
 
         Raises:
@@ -62,7 +68,7 @@ class Site:
             release, encoder = self._load(self.register.active_release_id() or PRETRAINED_ID)
             snapshot = self.register.snapshot(release.release_id, release.model_id)
             if (snapshot.active_release_id or PRETRAINED_ID) == release.release_id:
-                return View(
+                return SiteView(
                     snapshot.gallery_revision,
                     calibrated_release(release, snapshot.calibrations, snapshot.gallery_revision),
                     encoder,
@@ -118,14 +124,28 @@ class Site:
 
 
 @contextmanager
-def open_register(settings: Settings) -> Iterator[Register]:
-    """The site's register, made when absent. Raises RegisterError, EncryptionKeyError."""
+def open_register(settings: Settings, *, create: bool = False) -> Iterator[Register]:
+    """The site's register.
+
+    Args:
+        settings: of the site.
+        create: make it, and its key, when there is none.
+
+    Raises:
+        RegisterAbsentError: there is none, and it is not to be made.
+        RegisterError, EncryptionKeyError: it cannot be opened.
+    """
+    if not create and not Path(settings.storage.database).exists():
+        raise RegisterAbsentError(
+            f"there is no register at {settings.storage.database}: name the right "
+            "folder with --home, or enrol somebody, which makes it"
+        )
     with Register.open(settings.storage.database, KeyFile(settings.storage.key_file)) as register:
         yield register
 
 
 @contextmanager
-def open_site(settings: Settings) -> Iterator[Site]:
-    """The site with its register. Raises RegisterError, EncryptionKeyError."""
-    with open_register(settings) as register:
+def open_site(settings: Settings, *, create: bool = False) -> Iterator[Site]:
+    """The site with its register; `create` and what is raised: as `open_register`."""
+    with open_register(settings, create=create) as register:
         yield Site(settings, register)

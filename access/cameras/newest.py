@@ -12,7 +12,7 @@ from models.errors import CameraAbsentError, CameraError, CameraFrozenError, Cam
 from models.ports import Camera, Clock
 
 FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 30.0
+MAX_DELAY_S = 30.0
 PATIENCE_S = 0.5
 POLL_S = 0.02
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 def reconnect_delay_s(attempt: int) -> float:
     """Seconds to wait before the reconnect number `attempt`, from 0: 1, 2, 4, 8, 16, 30, 30 ..."""
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
+    return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
 
 
 class NewestFrameCamera:

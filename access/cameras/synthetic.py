@@ -6,7 +6,7 @@ from models.domain import Frame
 from models.errors import CameraLostError
 from models.ports import Clock
 from models.synthetic.people import SyntheticPerson
-from models.synthetic.scene import Scene, Visit
+from models.synthetic.scene import Appearance, Scene
 
 PASSERS_BY = 8
 VISIT_S = 5.0
@@ -74,7 +74,7 @@ class SyntheticCamera:
 def passers_by(seed: int) -> Scene:
     """Eight people who come to the door one after the other; the same for the same seed."""
     visits = tuple(
-        Visit(SyntheticPerson(seed * PASSERS_BY + number), number * (VISIT_S + PAUSE_S), VISIT_S, number)
+        Appearance(SyntheticPerson(seed * PASSERS_BY + number), number * (VISIT_S + PAUSE_S), VISIT_S, number)
         for number in range(PASSERS_BY)
     )
     return Scene(visits, background_seed=seed)

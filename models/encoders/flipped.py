@@ -1,6 +1,6 @@
 """A face and its mirror image, both embedded and averaged: much of a network's error depends on the side.
 
-Where the crop brings a closer look, the mirror image is taken of that one: the errors of two alignments
+Where the crop brings a second crop, the mirror image is taken of that one: the errors of two alignments
 average out as well, at no further cost (docs/experiments/accuracy.md has the figures).
 """
 
@@ -10,7 +10,7 @@ from models.domain import Embedding, FaceCrop
 from models.errors import EmbeddingError
 from models.ports import Encoder
 
-SHORTEST_SUM = 0.5
+MIN_SUM_LENGTH = 0.5
 """A face and its mirror image are alike; two unit vectors whose sum is shorter are not of one face."""
 
 
@@ -45,14 +45,14 @@ class FlippedEncoder:
 
 
 def mirrored(crop: FaceCrop) -> FaceCrop:
-    """The mirror image, of the closer look where there is one."""
-    image = crop.image if crop.closer is None else crop.closer
+    """The mirror image, of the second crop where there is one."""
+    image = crop.image if crop.second is None else crop.second
     return FaceCrop(np.ascontiguousarray(image[:, ::-1]))
 
 
 def _average(one: Embedding, other: Embedding) -> Embedding:
     total = one.vector + other.vector
     length = float(np.linalg.norm(total))
-    if not length >= SHORTEST_SUM:
+    if not length >= MIN_SUM_LENGTH:
         raise EmbeddingError("the network sees two faces in one and its mirror image: it cannot be judged")
     return Embedding(np.asarray(total / length, np.float32), one.model_id)

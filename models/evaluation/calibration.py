@@ -23,9 +23,10 @@ from models.domain import COSINE, FloatArray, Template, Threshold
 from models.errors import CalibrationError, EmbeddingError, ModelMismatchError
 from models.evaluation.bounds import Interval, binomial_interval
 from models.evaluation.searches import MatedSearches, mated_searches, search_cohort, search_gallery
-from models.evaluation.tail import SMALLEST_SAMPLE, SearchTail, fit_searches
-from models.gallery.common_part import CommonPart
+from models.evaluation.tail import MIN_SAMPLE, SearchTail, fit_searches
 from models.gallery.fusion import fuse, templates_by_person
+from models.gallery.mean import GalleryMean
+from models.release.manifest import Thresholds
 
 TOLERATED_FACTOR = 2.0
 """On average the promise is kept; with the stated confidence the rate stays under this many times it."""
@@ -37,7 +38,7 @@ FEW_MATED = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class ErrorRateTargets:
     """What the operator promised.
 
     Attributes:
@@ -56,7 +57,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CalibratedThreshold:
     """A threshold found for one promise, and what is expected of it.
 
     Attributes:
@@ -75,7 +76,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ThresholdSet:
     """Three thresholds for today's gallery, and what an operator wants to know of them.
 
     Attributes:
@@ -90,9 +91,9 @@ class Calibration:
         warnings: what is missing, in words for an operator.
     """
 
-    identify: Finding
-    verify: Finding
-    duplicate: Finding
+    identify: CalibratedThreshold
+    verify: CalibratedThreshold
+    duplicate: CalibratedThreshold
     people: int
     templates: int
     searches: Mapping[str, int]
@@ -104,25 +105,16 @@ class Calibration:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """Thresholds below which no source may go when the data is too little: those of the release."""
-
-    identify: float
-    verify: float
-    duplicate: float
-
-
 def calibrate(
     templates: Sequence[Template],
     model_id: str,
-    promise: Promise,
-    defaults: Defaults,
+    promise: ErrorRateTargets,
+    defaults: Thresholds,
     *,
     cohort: FloatArray | None = None,
     reference: SearchTail | None = None,
     synthetic: FloatArray | None = None,
-) -> Calibration:
+) -> ThresholdSet:
     """Find the thresholds that keep a promise at today's gallery.
 
     Args:
@@ -145,24 +137,26 @@ def calibrate(
     fused = (
         np.stack([fuse(vectors) for vectors in grouped.values()]) if grouped else np.zeros((0, 1), np.float32)
     )
-    common = CommonPart.of(fused) if grouped else CommonPart(np.zeros(1, np.float32))
-    gallery = common.remove(fused)
+    mean = GalleryMean.of(fused) if grouped else GalleryMean(np.zeros(1, np.float32))
+    gallery = mean.remove(fused)
     sources = _reference_evidence(reference, people, photos)
     if synthetic is not None and people:
-        tail = fit_searches(search_cohort(common.remove(synthetic), gallery), people)
-        sources.append(Evidence("synthetic", tail, people))
-    sources += _own_evidence(
-        [common.remove(vectors) for vectors in grouped.values()], gallery, cohort, common
-    )
+        tail = fit_searches(search_cohort(mean.remove(synthetic), gallery), people)
+        sources.append(StrangerScores("synthetic", tail, people))
+    sources += _own_evidence([mean.remove(vectors) for vectors in grouped.values()], gallery, cohort, mean)
 
-    def find(target: float, default: float, *, one: bool = False, cautious: bool = True) -> Finding:
-        evidence = [Evidence(e.name, e.tail, e.people / max(1, people)) for e in sources] if one else sources
+    def find(
+        target: float, default: float, *, one: bool = False, cautious: bool = True
+    ) -> CalibratedThreshold:
+        evidence = (
+            [StrangerScores(e.name, e.tail, e.people / max(1, people)) for e in sources] if one else sources
+        )
         return _find(evidence, target, promise.confidence, Threshold(default, COSINE, model_id), cautious)
 
     identify = find(promise.target_fpir, defaults.identify)
-    mated = mated_searches(list(grouped.values()), gallery, common)
+    mated = mated_searches(list(grouped.values()), gallery, mean)
     fnir, interval = _expected_fnir(mated, identify.threshold.value, promise.confidence)
-    return Calibration(
+    return ThresholdSet(
         identify=identify,
         verify=find(promise.target_fmr_verify, defaults.verify, one=True),
         duplicate=find(promise.target_fpir_duplicates, defaults.duplicate, cautious=False),
@@ -178,7 +172,7 @@ def calibrate(
     )
 
 
-def _check(promise: Promise, people: Sequence[FloatArray], *cohorts: FloatArray | None) -> None:
+def _check(promise: ErrorRateTargets, people: Sequence[FloatArray], *cohorts: FloatArray | None) -> None:
     for target in (promise.target_fpir, promise.target_fmr_verify, promise.target_fpir_duplicates):
         if not 0.0 < target < 1.0:
             raise CalibrationError(f"a promised rate lies between 0 and 1, not {target}")
@@ -197,7 +191,7 @@ def _check(promise: Promise, people: Sequence[FloatArray], *cohorts: FloatArray 
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class StrangerScores:
     """One source, and how many of its people today's gallery amounts to."""
 
     name: str
@@ -205,37 +199,37 @@ class Evidence:
     people: float
 
 
-def _reference_evidence(reference: SearchTail | None, people: int, photos: int) -> list[Evidence]:
+def _reference_evidence(reference: SearchTail | None, people: int, photos: int) -> list[StrangerScores]:
     if reference is None:
         return []
     # The reference was searched among people of one photo. A fused template of several has less noise, and
     # strangers come closer to it: measured 1.6, 1.9 and 2.3 times as often for 2, 3 and 5 photos.
     photos_each = photos / max(1, people)
-    return [Evidence("reference", reference, max(1, people) * math.sqrt(max(1.0, photos_each)))]
+    return [StrangerScores("reference", reference, max(1, people) * math.sqrt(max(1.0, photos_each)))]
 
 
 def _own_evidence(
-    templates: Sequence[FloatArray], gallery: FloatArray, cohort: FloatArray | None, common: CommonPart
-) -> list[Evidence]:
+    templates: Sequence[FloatArray], gallery: FloatArray, cohort: FloatArray | None, mean: GalleryMean
+) -> list[StrangerScores]:
     people = len(gallery)
     best, units = np.empty(0), np.empty(0, np.int64)
-    if people > SMALLEST_SAMPLE:
+    if people > MIN_SAMPLE:
         best, units = search_gallery(templates, gallery)
     if cohort is not None and people:
-        best = np.append(best, search_cohort(common.remove(cohort), gallery))
+        best = np.append(best, search_cohort(mean.remove(cohort), gallery))
         units = np.append(units, people + np.arange(len(cohort)))
-    if len(best) < SMALLEST_SAMPLE:
+    if len(best) < MIN_SAMPLE:
         return []
     # Those enrolled are searched among one person fewer; counting so for the cohort too is the safe side.
-    searched = people - 1 if people > SMALLEST_SAMPLE else people
-    return [Evidence("searches", fit_searches(best, searched, units), people)]
+    searched = people - 1 if people > MIN_SAMPLE else people
+    return [StrangerScores("searches", fit_searches(best, searched, units), people)]
 
 
 def _find(
-    sources: Sequence[Evidence], target: float, confidence: float, default: Threshold, cautious: bool
-) -> Finding:
+    sources: Sequence[StrangerScores], target: float, confidence: float, default: Threshold, cautious: bool
+) -> CalibratedThreshold:
     if not sources:
-        return Finding(default, target, None, None, {})
+        return CalibratedThreshold(default, target, None, None, {})
     by_source = {source.name: source.tail.threshold(target, source.people) for source in sources}
     if cautious:
         limit = min(TOLERATED_FACTOR * target, (1.0 + target) / 2)
@@ -246,7 +240,7 @@ def _find(
     expected = max(source.tail.fpir(value, source.people) for source in sources)
     bound = max(source.tail.fpir_bound(value, source.people, confidence) for source in sources)
     threshold = dataclasses.replace(default, value=value)
-    return Finding(threshold, target, expected, max(expected, bound), by_source)
+    return CalibratedThreshold(threshold, target, expected, max(expected, bound), by_source)
 
 
 def _expected_fnir(
@@ -268,15 +262,17 @@ def _days(rate: float | None, strangers_per_day: float) -> float | None:
     return 1.0 / (rate * strangers_per_day)
 
 
-def _warnings(people: int, sources: Sequence[str], identify: Finding, mated: int) -> tuple[str, ...]:
+def _warnings(
+    people: int, sources: Sequence[str], identify: CalibratedThreshold, mated: int
+) -> tuple[str, ...]:
     found: list[str] = []
-    needed = SMALLEST_SAMPLE + 1
+    needed = MIN_SAMPLE + 1
     if not sources:
         found.append(
             "Nothing is known of how strangers score with this network: its default threshold is used. "
             f"Enrol {needed} people or more, and the gallery itself will tell."
         )
-    elif people <= SMALLEST_SAMPLE:
+    elif people <= MIN_SAMPLE:
         found.append(
             f"{people} people are enrolled, too few to learn how alike people look before this camera: "
             f"the threshold rests on the {' and the '.join(sources)}. From {needed} people on it is learnt."

@@ -1,7 +1,6 @@
 """Measuring a release on photographs: pairs, and open-set identification."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from models.domain import Embedding, FloatArray, PersonId, Template
 from models.errors import CalibrationError
 from models.evaluation.bounds import Interval, binomial_interval, error_interval
-from models.evaluation.calibration import Defaults, Promise, calibrate
+from models.evaluation.calibration import ErrorRateTargets, calibrate
 from models.evaluation.identification import OpenSet, search_open_set
 from models.evaluation.metrics import (
     Scores,
@@ -27,16 +26,16 @@ from models.evaluation.pairs import Pair, accuracy_by_fold, best_threshold, read
 from models.evaluation.photos import EmbeddedPhotos, embed_photos, people_in
 from models.evaluation.reference import reference_for, synthetic_cohort
 from models.ports import Encoder
+from models.progress import Progress
+from models.release.manifest import Thresholds
 from models.release.store import Release
 from models.vision.detector import YuNetDetector
 
 WORST_ERRORS = 10
 FMR_POINTS = (0.01, 0.001)
 FPIR_POINTS = (0.01, 0.003, 0.001)
-NEVER = -1.0
+NO_FACE_SCORE = -1.0
 """The score of a comparison with a photograph that shows no face: no match under any threshold."""
-
-Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
 
 class Evaluator:
@@ -45,7 +44,7 @@ class Evaluator:
     Args:
         detector, encoder: the door's.
         release: whose network it is; its thresholds are the default where nothing can be calibrated.
-        progress: gives a progress bar, as `models.console.Console.progress` does.
+        progress: shows how far it is.
     """
 
     def __init__(
@@ -128,8 +127,8 @@ class Evaluator:
         found = calibrate(
             _templates(enrolled, self._encoder.model_id),
             self._encoder.model_id,
-            Promise(target_fpir=target_fpir, confidence=confidence),
-            Defaults(
+            ErrorRateTargets(target_fpir=target_fpir, confidence=confidence),
+            Thresholds(
                 self._release.threshold.value,
                 self._release.verify_threshold.value,
                 self._release.duplicate_threshold.value,
@@ -177,7 +176,7 @@ class Evaluator:
         first = np.array([row[pair.first] for pair in pairs])
         second = np.array([row[pair.second] for pair in pairs])
         scores = (photos.vectors[first].astype(np.float64) * photos.vectors[second]).sum(axis=1)
-        return np.where(photos.acquired[first] & photos.acquired[second], scores, NEVER), photos
+        return np.where(photos.acquired[first] & photos.acquired[second], scores, NO_FACE_SCORE), photos
 
     def _people(
         self, listed: Mapping[str, Sequence[Path]], words: str

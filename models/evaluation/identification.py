@@ -10,8 +10,8 @@ from models.domain import FloatArray
 from models.errors import CalibrationError
 from models.evaluation.metrics import Scores
 from models.evaluation.searches import search_cohort
-from models.gallery.common_part import CommonPart
 from models.gallery.fusion import fuse
+from models.gallery.mean import GalleryMean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,17 +55,17 @@ def search_open_set(
     if not people or missing:
         raise CalibrationError(f"probes of people who are not in the gallery: {', '.join(missing[:5])}")
     fused = np.stack([fuse(gallery[name]) for name in people])
-    common = CommonPart.of(fused)
-    rows = common.remove(fused)
+    mean = GalleryMean.of(fused)
+    rows = mean.remove(fused)
     place = {name: number for number, name in enumerate(people)}
     named = [(place[name], vector) for name in sorted(probes) for vector in probes[name]]
     shown = np.array([number for number, _ in named], np.int64)
     empty = np.empty((0, fused.shape[1]), np.float32)
-    mated = common.remove(np.stack([vector for _, vector in named]) if named else empty)
+    mated = mean.remove(np.stack([vector for _, vector in named]) if named else empty)
     scores = (mated @ rows.T).astype(np.float64)
     own = scores[np.arange(len(shown)), shown]
     scores[np.arange(len(shown)), shown] = -np.inf
-    looking = common.remove(strangers if len(strangers) else empty)
+    looking = mean.remove(strangers if len(strangers) else empty)
     found = (looking @ rows.T).astype(np.float64)
     return OpenSet(
         people=people,
@@ -81,5 +81,5 @@ def search_open_set(
 def search_among(gallery: Sequence[FloatArray], cohort: FloatArray) -> Scores:
     """The best score of each member of a cohort in a gallery of templates per person."""
     fused = np.stack([fuse(vectors) for vectors in gallery])
-    common = CommonPart.of(fused)
-    return search_cohort(common.remove(cohort), common.remove(fused))
+    mean = GalleryMean.of(fused)
+    return search_cohort(mean.remove(cohort), mean.remove(fused))

@@ -1,4 +1,4 @@
-"""Finding the thresholds again whenever people or the release change, and keeping them in the register."""
+"""`recalibrate`: finds the thresholds again when people or the release change, and stores them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,23 +6,24 @@ from datetime import datetime
 from typing import Any
 
 from models.clock import SystemClock
-from models.config import Settings
 from models.errors import CalibrationError
-from models.evaluation.calibration import Calibration, Defaults, Finding, Promise, calibrate
+from models.evaluation.calibration import CalibratedThreshold, ErrorRateTargets, ThresholdSet, calibrate
 from models.evaluation.reference import reference_for, synthetic_cohort
 from models.ports import Clock
 from models.register import records
 from models.register.records import ThresholdPurpose
 from models.register.register import Register
+from models.release.manifest import Thresholds
 from models.release.store import Release
+from models.settings.settings import Settings
 
 ATTEMPTS = 3
 
 
-def promise_of(settings: Settings) -> Promise:
+def error_rate_targets(settings: Settings) -> ErrorRateTargets:
     """What the operator's settings promise."""
-    section = settings.promise
-    return Promise(
+    section = settings.error_rates
+    return ErrorRateTargets(
         target_fpir=section.target_fpir,
         target_fmr_verify=section.target_fmr_verify,
         target_fpir_duplicates=section.target_fpir_duplicates,
@@ -31,7 +32,7 @@ def promise_of(settings: Settings) -> Promise:
     )
 
 
-def calibrate_gallery(register: Register, release: Release, settings: Settings) -> tuple[Calibration, int]:
+def calibrate_gallery(register: Register, release: Release, settings: Settings) -> tuple[ThresholdSet, int]:
     """The thresholds for the gallery as it is, and the register's revision that they are good for.
 
     Raises:
@@ -39,13 +40,13 @@ def calibrate_gallery(register: Register, release: Release, settings: Settings) 
         RegisterError: the register cannot be read.
     """
     snapshot = register.snapshot(release.release_id, release.model_id)
-    defaults = Defaults(
+    defaults = Thresholds(
         release.threshold.value, release.verify_threshold.value, release.duplicate_threshold.value
     )
     found = calibrate(
         snapshot.templates,
         release.model_id,
-        promise_of(settings),
+        error_rate_targets(settings),
         defaults,
         reference=reference_for(release.model_id),
         synthetic=synthetic_cohort(release.model_id),
@@ -55,7 +56,7 @@ def calibrate_gallery(register: Register, release: Release, settings: Settings) 
 
 def recalibrate(
     register: Register, release: Release, settings: Settings, clock: Clock | None = None
-) -> Calibration:
+) -> ThresholdSet:
     """Find the thresholds for today's gallery and store them; call it when people or the release change.
 
     It takes well under a second for a thousand people.
@@ -78,7 +79,9 @@ def recalibrate(
     raise CalibrationError("unreachable")
 
 
-def _records(found: Calibration, release: Release, revision: int, now: datetime) -> list[records.Calibration]:
+def _records(
+    found: ThresholdSet, release: Release, revision: int, now: datetime
+) -> list[records.Calibration]:
     summary = {
         "people": found.people,
         "templates": found.templates,
@@ -92,7 +95,7 @@ def _records(found: Calibration, release: Release, revision: int, now: datetime)
         "days_to_false_accept": found.days_to_false_accept,
         "days_to_false_accept_at_least": found.days_to_false_accept_at_least,
     }
-    parts: list[tuple[ThresholdPurpose, Finding, Mapping[str, Any]]] = [
+    parts: list[tuple[ThresholdPurpose, CalibratedThreshold, Mapping[str, Any]]] = [
         (ThresholdPurpose.IDENTIFY, found.identify, door),
         (ThresholdPurpose.VERIFY, found.verify, {}),
         (ThresholdPurpose.DUPLICATE, found.duplicate, {}),
@@ -110,7 +113,7 @@ def _records(found: Calibration, release: Release, revision: int, now: datetime)
     ]
 
 
-def describe_finding(finding: Finding) -> dict[str, Any]:
+def describe_finding(finding: CalibratedThreshold) -> dict[str, Any]:
     """A finding, ready for JSON."""
     return {
         "target": finding.target,

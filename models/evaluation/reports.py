@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from models.evaluation.calibration import Calibration, Finding
+from models.evaluation.calibration import CalibratedThreshold, ThresholdSet
 from models.evaluation.recalibration import describe_finding
 from models.evaluation.whatif import Replayed
-from models.register.records import Event
+from models.events import DoorEvent
 
 SHOWN_CHANGES = 20
 
@@ -74,7 +74,7 @@ def identification_text(record: Mapping[str, Any]) -> RenderableType:
     return Group(_figures(title, rows), *_errors(record["worst_errors"]), *record["warnings"])
 
 
-def calibration_record(found: Calibration, release_id: str) -> dict[str, Any]:
+def calibration_record(found: ThresholdSet, release_id: str) -> dict[str, Any]:
     """A calibration, ready for JSON."""
     return {
         "release": release_id,
@@ -93,10 +93,10 @@ def calibration_record(found: Calibration, release_id: str) -> dict[str, Any]:
     }
 
 
-def calibration_text(found: Calibration, strangers_per_day: float) -> RenderableType:
+def calibration_text(found: ThresholdSet, strangers_per_day: float) -> RenderableType:
     """A calibration for people."""
     table = Table("", "promise", "threshold", "expected", f"at most ({percent(found.confidence)} sure)")
-    parts: list[tuple[str, Finding]] = [
+    parts: list[tuple[str, CalibratedThreshold]] = [
         ("a stranger is let in (1:N)", found.identify),
         ("an impostor is confirmed (1:1)", found.verify),
         ("a newcomer is taken for someone enrolled", found.duplicate),
@@ -123,7 +123,7 @@ def calibration_text(found: Calibration, strangers_per_day: float) -> Renderable
     return Group(*lines, *(f"[yellow]{warning}[/]" for warning in found.warnings))
 
 
-def replay_record(replayed: Replayed, finding: Finding, since: str) -> dict[str, Any]:
+def replay_record(replayed: Replayed, finding: CalibratedThreshold, since: str) -> dict[str, Any]:
     """A what-if, ready for JSON."""
     return {
         "since": since,
@@ -137,7 +137,7 @@ def replay_record(replayed: Replayed, finding: Finding, since: str) -> dict[str,
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: DoorEvent) -> dict[str, Any]:
     return {
         "at": event.at.isoformat(),
         "door": event.door,

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from models.domain import FloatArray
 from models.evaluation.metrics import Scores
-from models.gallery.common_part import CommonPart
 from models.gallery.fusion import fuse
+from models.gallery.mean import GalleryMean
 
 CHUNK_ROWS = 2048
 
@@ -65,21 +65,21 @@ class MatedSearches:
     person: npt.NDArray[np.int64]
 
 
-def mated_searches(people: Sequence[FloatArray], gallery: FloatArray, common: CommonPart) -> MatedSearches:
+def mated_searches(people: Sequence[FloatArray], gallery: FloatArray, mean: GalleryMean) -> MatedSearches:
     """Leave each template of everyone with two or more out, and search it; P may be 0.
 
     Args:
         people: the templates of each person, float32 (T, D), in the gallery's order.
-        gallery: (N, D + 1) the fused vectors without their common part.
-        common: what was taken out of them.
+        gallery: (N, D + 1) the fused vectors without the gallery mean.
+        mean: what was taken out of them.
     """
     own: list[float] = []
     probes: list[FloatArray] = []
     person: list[int] = []
     for number, vectors in enumerate(people):
         for row in range(len(vectors) if len(vectors) > 1 else 0):
-            probe = common.remove(vectors[row])
-            own.append(float(probe @ common.remove(fuse(np.delete(vectors, row, axis=0)))))
+            probe = mean.remove(vectors[row])
+            own.append(float(probe @ mean.remove(fuse(np.delete(vectors, row, axis=0)))))
             probes.append(probe)
             person.append(number)
     best_other = np.full(len(own), -np.inf)

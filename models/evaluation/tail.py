@@ -24,7 +24,7 @@ from models.evaluation.metrics import Scores, checked_scores
 EXCESS_SHARE = 0.1
 """The highest tenth of the scores makes the tail."""
 
-SMALLEST_SAMPLE = 30
+MIN_SAMPLE = 30
 """Fewer searches than this state nothing."""
 
 HEAVIEST_SHAPE = 0.0
@@ -95,10 +95,8 @@ def fit_tail(scores: npt.ArrayLike) -> Tail:
         CalibrationError: too few scores, or one that is not finite.
     """
     rising = np.sort(checked_scores(scores, "searches without a mate"))
-    if rising.size < SMALLEST_SAMPLE:
-        raise CalibrationError(
-            f"{rising.size} searches are too few to fit a tail: {SMALLEST_SAMPLE} are needed"
-        )
+    if rising.size < MIN_SAMPLE:
+        raise CalibrationError(f"{rising.size} searches are too few to fit a tail: {MIN_SAMPLE} are needed")
     return _fit(rising)
 
 

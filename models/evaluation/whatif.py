@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models.domain import DenyReason
-from models.register.records import Event
+from models.events import DoorEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Replayed:
     judged: int
     granted: int
     would_grant: int
-    newly_denied: tuple[Event, ...]
-    newly_granted: tuple[Event, ...]
+    newly_denied: tuple[DoorEvent, ...]
+    newly_granted: tuple[DoorEvent, ...]
 
 
-def replay_decisions(events: Iterable[Event], threshold: float, min_margin: float) -> Replayed:
+def replay_decisions(events: Iterable[DoorEvent], threshold: float, min_margin: float) -> Replayed:
     """Judge logged decisions again; the order does not matter.
 
     Only the threshold is another one: whoever was denied for another reason than the score stays denied, and
@@ -59,5 +59,5 @@ def replay_decisions(events: Iterable[Event], threshold: float, min_margin: floa
     )
 
 
-def _in_time(events: list[Event]) -> tuple[Event, ...]:
+def _in_time(events: list[DoorEvent]) -> tuple[DoorEvent, ...]:
     return tuple(sorted(events, key=lambda event: (event.at, event.door, event.track or 0)))

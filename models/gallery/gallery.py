@@ -7,15 +7,15 @@ import numpy as np
 
 from models.domain import Candidate, Embedding, FloatArray, PersonId, SearchResult, Template
 from models.errors import ModelMismatchError, UnknownPersonError
-from models.gallery.common_part import CommonPart
 from models.gallery.fusion import fuse, templates_by_person
 from models.gallery.index import GuardedIndex
+from models.gallery.mean import GalleryMean
 
 
 class Gallery:
     """The people a door searches. Build a new one when people change; it is never altered in place.
 
-    Scores are cosines with what all faces of the gallery share taken out (`CommonPart`): they lie in [-1, 1],
+    Scores are cosines without the gallery's mean (`GalleryMean`): they lie in [-1, 1],
     on one scale for every gallery, but are not the inner products of the embeddings.
     """
 
@@ -24,8 +24,8 @@ class Gallery:
         self._people = tuple(vectors)
         self._row_of = MappingProxyType({person_id: row for row, person_id in enumerate(self._people)})
         fused = np.stack(list(vectors.values())) if vectors else np.empty((0, 0), np.float32)
-        self._common = CommonPart.of(fused) if vectors else None
-        self._index = None if self._common is None else GuardedIndex(self._common.remove(fused))
+        self._mean = GalleryMean.of(fused) if vectors else None
+        self._index = None if self._mean is None else GuardedIndex(self._mean.remove(fused))
         self._template_count = template_count
         self._model_id = model_id
 
@@ -67,9 +67,9 @@ class Gallery:
             GalleryError: the index answered with what cannot be.
         """
         self._check_model(embedding)
-        if self._index is None or self._common is None:
+        if self._index is None or self._mean is None:
             return SearchResult(best=None, runner_up=None, model_id=self._model_id)
-        scores, rows = self._index.nearest(self._common.remove(embedding.vector), 2)
+        scores, rows = self._index.nearest(self._mean.remove(embedding.vector), 2)
         found = [
             Candidate(self._people[row], score)
             for score, row in zip(scores.tolist(), rows.tolist(), strict=True)
@@ -87,9 +87,9 @@ class Gallery:
         """
         self._check_model(embedding)
         row = self._row_of.get(person_id)
-        if row is None or self._index is None or self._common is None:
+        if row is None or self._index is None or self._mean is None:
             raise UnknownPersonError(f"{person_id} is not in the gallery")
-        return self._index.score(self._common.remove(embedding.vector), row)
+        return self._index.score(self._mean.remove(embedding.vector), row)
 
     def _check_model(self, embedding: Embedding) -> None:
         if embedding.model_id != self._model_id:

@@ -33,7 +33,7 @@ def open_engine(path: Path, busy_timeout_s: float) -> Engine:
     return engine
 
 
-def bring_up_to_date(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Run the migrations that the database lacks, in the transaction of `connection`.
 
     Raises:

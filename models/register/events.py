@@ -1,46 +1,57 @@
-"""What happened at the doors, in the order in which it was written."""
+"""Door events as rows: `append_event`, `list_events`; in the order in which they were written."""
 
-from dataclasses import asdict, fields
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain import PersonId
-from models.register.records import Event
+from models.events import DoorEvent
 from models.register.schema import EventRow
 
+_COLUMNS = frozenset(EventRow.__table__.columns.keys()) - {"event_id", "at"}
 
-def append_event(session: Session, event: Event) -> int:
+
+def append_event(session: Session, event: DoorEvent) -> int:
     """Add one event; its running number."""
-    values = asdict(event)
-    row = EventRow(**{**values, "stages_ms": dict(event.stages_ms)})
+    record = event.to_record()
+    row = EventRow(at=event.at, **{name: record[name] for name in _COLUMNS})
     session.add(row)
     session.flush()
     return row.event_id
 
 
-def events_of(session: Session, person_id: PersonId) -> list[Event]:
+def events_of(session: Session, person_id: PersonId) -> list[DoorEvent]:
     """Every event in which a person was the most alike, oldest first."""
     query = select(EventRow).where(EventRow.person_id == person_id).order_by(EventRow.event_id)
     return [_event(row) for row in session.scalars(query)]
 
 
 def list_events(
-    session: Session, since: datetime | None, until: datetime | None, door: str | None, limit: int | None
-) -> list[Event]:
-    """The newest `limit` events of the time [since, until), oldest of them first."""
-    query = select(EventRow).order_by(EventRow.event_id.desc())
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    door: str | None = None,
+    person_id: PersonId | None = None,
+    outcome: str | None = None,
+    limit: int | None = None,
+) -> list[DoorEvent]:
+    """The newest `limit` events of the time [since, until) that fit, oldest of them first."""
+    query = select(EventRow).order_by(EventRow.event_id.desc()).limit(limit)
     if since is not None:
         query = query.where(EventRow.at >= since)
     if until is not None:
         query = query.where(EventRow.at < until)
     if door is not None:
         query = query.where(EventRow.door == door)
-    if limit is not None:
-        query = query.limit(limit)
+    if person_id is not None:
+        query = query.where(EventRow.person_id == person_id)
+    if outcome is not None:
+        query = query.where(EventRow.outcome == outcome)
     return [_event(row) for row in session.scalars(query)][::-1]
 
 
-def _event(row: EventRow) -> Event:
-    return Event(**{field.name: getattr(row, field.name) for field in fields(Event)})
+def _event(row: EventRow) -> DoorEvent:
+    record = {name: getattr(row, name) for name in _COLUMNS}
+    return DoorEvent.from_record(record | {"event_id": row.event_id, "at": row.at.isoformat()})

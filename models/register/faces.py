@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.errors import ModelMismatchError, RegisterError, ReleaseError
-from models.register.keys import Cipher
 from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
 from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
 from models.register.state import state_of
+from models.storage.keys import Cipher
 
 CROP_SHAPE = (112, 112, 3)
 CHUNK_ROWS = 500
@@ -150,8 +150,8 @@ def _open_template(cipher: Cipher, row: TemplateRow) -> Embedding:
 
 
 def _crop_bytes(crop: FaceCrop) -> bytes:
-    """One picture, or two with the closer look: all that was embedded, to be embedded again."""
-    pictures = [crop.image] if crop.closer is None else [crop.image, crop.closer]
+    """One picture, or two with the second crop: all that was embedded, to be embedded again."""
+    pictures = [crop.image] if crop.second is None else [crop.image, crop.second]
     for picture in pictures:
         if picture.shape != CROP_SHAPE or picture.dtype != np.uint8:
             raise RegisterError(f"a crop is uint8 {CROP_SHAPE}, not {picture.dtype} {picture.shape}")

@@ -112,7 +112,7 @@ def erase_person(session: Session, person_id: PersonId) -> None:
     """Delete all that is kept of a person; their events keep a random id that stands for nobody."""
     person_row(session, person_id)
     nobody = uuid.uuid4().hex
-    for column in (EventRow.person_id, EventRow.runner_up):
+    for column in (EventRow.person_id, EventRow.runner_up_id):
         session.execute(update(EventRow).where(column == person_id).values({column: nobody}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))

@@ -1,12 +1,13 @@
 """What the register keeps, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from models.domain import Embedding, FaceCrop, PersonId, Template, Threshold
+from models.events import DoorEvent
 
 
 class PersonStatus(StrEnum):
@@ -76,56 +77,7 @@ class PersonFile:
     person: Person
     consent: Consent
     crops: tuple[StoredCrop, ...]
-    events: tuple["Event", ...]
-
-
-Outcome = Literal["granted", "denied", "fault"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One decision or fault at a door.
-
-    Attributes:
-        at: with its zone.
-        door: the door's name.
-        track: the number of the face's track; None for a fault that concerns no face.
-        outcome: what happened.
-        reason: `recognised`, or a `DenyReason`.
-        person_id: the person most alike, let in only where the outcome is granted; after an erasure a
-            random id that stands for nobody.
-        score, runner_up_score: cosine similarities of the best person and of the next.
-        runner_up: the next person.
-        threshold: the score that was demanded.
-        release: the release that judged.
-        quality: of the newest picture, by the names of `models.domain.Quality`.
-        stages_ms: milliseconds by stage.
-        frames: pictures that the decision rests on.
-        detail: the words of a fault.
-
-    Raises:
-        ValueError: `at` has no zone.
-    """
-
-    at: datetime
-    door: str
-    track: int | None
-    outcome: Outcome
-    reason: str
-    person_id: PersonId | None = None
-    score: float | None = None
-    runner_up: PersonId | None = None
-    runner_up_score: float | None = None
-    threshold: float | None = None
-    release: str = ""
-    quality: Mapping[str, Any] | None = None
-    stages_ms: Mapping[str, float] = field(default_factory=dict)
-    frames: int = 0
-    detail: str = ""
-
-    def __post_init__(self) -> None:
-        if self.at.tzinfo is None:
-            raise ValueError("an event's time needs its zone")
+    events: tuple[DoorEvent, ...]
 
 
 class ThresholdPurpose(StrEnum):

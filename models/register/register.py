@@ -8,14 +8,14 @@ from typing import Self
 
 from models.domain import PersonId, Template
 from models.errors import ConsentError, RegisterChangedError, RegisterError
+from models.events import DoorEvent
 from models.register import events, faces, people, releases, state
-from models.register.keys import KeyFile
+from models.register.connection import RegisterConnection
 from models.register.records import (
     Calibration,
     Consent,
     CropEmbedding,
     EnrolledFace,
-    Event,
     Person,
     PersonFile,
     PersonStatus,
@@ -24,7 +24,7 @@ from models.register.records import (
     StoredCrop,
     ThresholdPurpose,
 )
-from models.register.vault import Vault
+from models.storage.keys import KeyFile
 
 BUSY_TIMEOUT_S = 5.0
 
@@ -35,9 +35,9 @@ class Register:
     Open it with `Register.open`. Every method may raise RegisterLockedError, StorageFullError, RegisterError.
     """
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, connection: RegisterConnection) -> None:
         """Take what `open` has prepared; call `open` instead."""
-        self._vault = vault
+        self._connection = connection
 
     @classmethod
     def open(cls, path: Path | str, key: bytes | KeyFile, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
@@ -52,11 +52,11 @@ class Register:
             EncryptionKeyError: the key is absent, malformed, readable by others, or another one.
             RegisterError: not a database, damaged, made by another program, or not accessible.
         """
-        return cls(Vault.open(Path(path), key, busy_timeout_s))
+        return cls(RegisterConnection.open(Path(path), key, busy_timeout_s))
 
     def close(self) -> None:
         """Let go of the database; may be called twice."""
-        self._vault.engine.dispose()
+        self._connection.engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -70,22 +70,22 @@ class Register:
 
     def people(self) -> list[Person]:
         """Everyone, by name."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return people.all_people(session)
 
     def person(self, person_id: PersonId) -> Person:
         """A person by id. Raises UnknownPersonError."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return people.one_person(session, person_id)
 
     def find_person(self, name: str) -> Person | None:
         """A person by name, without regard to case."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return people.find_person(session, name)
 
     def consent(self, person_id: PersonId) -> Consent:
         """What a person agreed to last. Raises UnknownPersonError, ConsentError."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return people.consent_of(session, person_id)
 
     def add_person(
@@ -114,33 +114,33 @@ class Register:
         if not enrolled:
             raise RegisterError("a person needs at least one face")
         at = at or datetime.now(UTC)
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             if seen_revision not in (None, state.state_of(session).gallery_revision):
                 raise RegisterChangedError("people have changed in the meantime: try again")
             person = people.insert_person(session, name, at)
             people.insert_consent(session, person.person_id, consent_text, purposes, at)
-            faces.insert_faces(session, self._vault.cipher(session), person.person_id, enrolled)
+            faces.insert_faces(session, self._connection.cipher(session), person.person_id, enrolled)
             state.bump_revision(session)
             return person
 
     def add_templates(self, person_id: PersonId, enrolled: Sequence[EnrolledFace]) -> None:
         """Add pictures of a person who is enrolled. Raises UnknownPersonError, ConsentError."""
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             people.consent_of(session, person_id)
-            faces.insert_faces(session, self._vault.cipher(session), person_id, enrolled)
+            faces.insert_faces(session, self._connection.cipher(session), person_id, enrolled)
             state.bump_revision(session)
 
     def set_consent(
         self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
     ) -> None:
         """Note what a person agrees to now. Raises UnknownPersonError, ConsentError."""
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             people.person_row(session, person_id)
             people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
 
     def set_status(self, person_id: PersonId, status: PersonStatus) -> None:
         """Suspend, restore or revoke. Raises UnknownPersonError; ConsentError for a revoked person."""
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             row = people.person_row(session, person_id)
             if row.status == PersonStatus.REVOKED and status != PersonStatus.REVOKED:
                 raise ConsentError(f"{row.name} was revoked for good: erase the person and enrol anew")
@@ -149,20 +149,20 @@ class Register:
 
     def person_file(self, person_id: PersonId) -> PersonFile:
         """All that is kept of a person. Raises UnknownPersonError, ConsentError."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return PersonFile(
                 people.one_person(session, person_id),
                 people.consent_of(session, person_id),
-                tuple(faces.crops_of(session, self._vault.cipher(session), person_id)),
+                tuple(faces.crops_of(session, self._connection.cipher(session), person_id)),
                 tuple(events.events_of(session, person_id)),
             )
 
     def erase(self, person_id: PersonId) -> None:
         """Delete all that is kept of a person; events keep a random id. Raises UnknownPersonError."""
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             people.erase_person(session, person_id)
             state.bump_revision(session)
-        self._vault.empty_log()
+        self._connection.empty_log()
 
     # --- faces --------------------------------------------------------------------------------------------
 
@@ -170,53 +170,66 @@ class Register:
         self, model_id: str, statuses: Collection[PersonStatus] = (PersonStatus.ACTIVE,)
     ) -> list[Template]:
         """The templates of active people, or of those of other statuses, made by one network."""
-        with self._vault.reading() as session:
-            return faces.templates_of(session, self._vault.cipher(session), model_id, statuses)
+        with self._connection.reading() as session:
+            return faces.templates_of(session, self._connection.cipher(session), model_id, statuses)
 
     def crops(self, purpose: Purpose = Purpose.TRAINING) -> list[StoredCrop]:
         """The crops of everybody not revoked whose consent covers `purpose`."""
-        with self._vault.reading() as session:
-            return faces.stored_crops(session, self._vault.cipher(session), Purpose(purpose))
+        with self._connection.reading() as session:
+            return faces.stored_crops(session, self._connection.cipher(session), Purpose(purpose))
 
     # --- events -------------------------------------------------------------------------------------------
 
-    def append_event(self, event: Event) -> int:
+    def append_event(self, event: DoorEvent) -> int:
         """Write one event; on return it survives a power cut. Its running number."""
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             return events.append_event(session, event)
 
     def events(
         self,
+        *,
         since: datetime | None = None,
         until: datetime | None = None,
         door: str | None = None,
+        person_id: PersonId | None = None,
+        outcome: str | None = None,
         limit: int | None = None,
-    ) -> list[Event]:
-        """The newest `limit` events of the time [since, until), oldest of them first."""
-        with self._vault.reading() as session:
-            return events.list_events(session, since, until, door, limit)
+    ) -> list[DoorEvent]:
+        """The newest `limit` events of the time [since, until) that fit, oldest of them first."""
+        with self._connection.reading() as session:
+            return events.list_events(
+                session,
+                since=since,
+                until=until,
+                door=door,
+                person_id=person_id,
+                outcome=outcome,
+                limit=limit,
+            )
 
     # --- releases and thresholds --------------------------------------------------------------------------
 
     def gallery_revision(self) -> int:
         """Grows whenever people, templates, the active release or thresholds change."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return state.state_of(session).gallery_revision
 
     def active_release_id(self) -> str | None:
         """The release in use; None until one was activated: then the pretrained one is meant."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return state.state_of(session).active_release_id
 
     def snapshot(self, release_id: str, model_id: str) -> Snapshot:
         """All that a door needs for a release, read in one transaction."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             row = state.state_of(session)
             return Snapshot(
                 gallery_revision=row.gallery_revision,
                 active_release_id=row.active_release_id,
                 templates=tuple(
-                    faces.templates_of(session, self._vault.cipher(session), model_id, (PersonStatus.ACTIVE,))
+                    faces.templates_of(
+                        session, self._connection.cipher(session), model_id, (PersonStatus.ACTIVE,)
+                    )
                 ),
                 calibrations=releases.latest_calibrations(session, release_id),
             )
@@ -234,8 +247,10 @@ class Register:
         Raises:
             ReleaseError: somebody would have no template of the network, or one is of another network.
         """
-        with self._vault.writing() as session:
-            return releases.activate(session, self._vault.cipher(session), release_id, model_id, embeddings)
+        with self._connection.writing() as session:
+            return releases.activate(
+                session, self._connection.cipher(session), release_id, model_id, embeddings
+            )
 
     def save_calibration(self, *calibrations: Calibration) -> int:
         """Keep thresholds for the gallery as it is; the revision they are now good for.
@@ -243,12 +258,12 @@ class Register:
         Raises:
             CalibrationError: the gallery has changed since the scores were taken.
         """
-        with self._vault.writing() as session:
+        with self._connection.writing() as session:
             return releases.save_calibrations(session, calibrations)
 
     def latest_calibrations(self, release_id: str) -> Mapping[ThresholdPurpose, Calibration]:
         """The newest calibration of a release for each purpose, whatever revision it is good for."""
-        with self._vault.reading() as session:
+        with self._connection.reading() as session:
             return releases.latest_calibrations(session, release_id)
 
     def latest_calibration(
@@ -268,4 +283,4 @@ class Register:
         Raises:
             EncryptionKeyError: the key was not given as a file, or the new one cannot be written.
         """
-        return self._vault.rotate_key()
+        return self._connection.rotate_key()

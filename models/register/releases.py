@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from models.domain import Threshold
 from models.errors import CalibrationError, ReleaseError
 from models.register.faces import people_without, replace_templates
-from models.register.keys import Cipher
 from models.register.records import Calibration, CropEmbedding, ThresholdPurpose
 from models.register.schema import CalibrationRow
 from models.register.state import bump_revision, state_of
+from models.storage.keys import Cipher
 
 NAMES_SHOWN = 5
 

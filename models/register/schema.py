@@ -7,7 +7,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Uni
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration; what this version of the program reads and writes."""
 
 
@@ -117,7 +117,7 @@ class EventRow(Base):
     reason: Mapped[str]
     person_id: Mapped[str | None] = mapped_column(index=True)
     score: Mapped[float | None]
-    runner_up: Mapped[str | None] = mapped_column(index=True)
+    runner_up_id: Mapped[str | None] = mapped_column(index=True)
     runner_up_score: Mapped[float | None]
     threshold: Mapped[float | None]
     release: Mapped[str]
@@ -125,6 +125,9 @@ class EventRow(Base):
     stages_ms: Mapped[dict[str, Any]]
     frames: Mapped[int]
     detail: Mapped[str]
+    advice: Mapped[list[str]]
+    box: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    clip_s: Mapped[float | None]
 
 
 class CalibrationRow(Base):

@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from models.errors import RegisterError
-from models.register.keys import Cipher
 from models.register.schema import StateRow
+from models.storage.keys import Cipher
 
 STATE_ID = 1
 CHECK_TEXT = b"doorward"

@@ -2,7 +2,7 @@
 
 Each weight is stored as int8 in blocks with a scale and a zero point per block (ONNX DequantizeLinear, opset
 21): `w = (q - zero_point) * scale`, then reshaped. The arrays come back under the names that the torch module
-`models.siamese.network.SFace` gives them, so that one dictionary serves both ways: into torch, and into the
+`models.siamese.sface.SFace` gives them, so that one dictionary serves both ways: into torch, and into the
 folded network for the kiosk (`models.release.folding`).
 """
 

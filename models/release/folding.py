@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.domain import FloatArray
 from models.release.dequantise import SEPARABLE_BLOCKS, NamedArrays
-from models.release.files import write_atomically
+from models.storage.files import write_atomically
 
 Float64Array = npt.NDArray[np.float64]
 

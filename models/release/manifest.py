@@ -11,7 +11,7 @@ from typing import Any
 
 from models.domain import COSINE
 from models.errors import ReleaseError
-from models.release.files import sha256_of
+from models.storage.files import sha256_of
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1

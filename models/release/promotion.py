@@ -4,27 +4,23 @@ Until that transaction commits the old release stands, and from then on the new 
 in between has changed nothing that counts. Doors notice the register's new revision and load its parts.
 """
 
-from collections.abc import Callable
-
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.errors import ReleaseError
 from models.ports import Encoder
+from models.progress import Advance, ignore_steps
 from models.register.records import CropEmbedding, Purpose
 from models.register.register import Register
 from models.release.manifest import verify_release
 from models.release.store import PRETRAINED_ID, Release, load_release, releases_folder
-from models.settings import Settings
+from models.settings.settings import Settings
 
 ATTEMPTS = 3
 CHUNK_CROPS = 32
 
-Advance = Callable[[int], None]
-"""Told how many crops have been embedded since the last call."""
-
 
 def promote(
-    settings: Settings, register: Register, release_id: str, advance: Advance = lambda _steps: None
+    settings: Settings, register: Register, release_id: str, advance: Advance = ignore_steps
 ) -> Release:
     """Make a release the one that every door uses.
 
@@ -51,7 +47,7 @@ def promote(
                 raise
 
 
-def rollback(settings: Settings, register: Register, advance: Advance = lambda _steps: None) -> Release:
+def rollback(settings: Settings, register: Register, advance: Advance = ignore_steps) -> Release:
     """Go back to the release that the active one was made from.
 
     Raises:

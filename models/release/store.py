@@ -21,11 +21,11 @@ from models.domain import COSINE, Threshold
 from models.errors import ModelMismatchError, ReleaseError
 from models.register.records import Calibration, ThresholdPurpose
 from models.register.register import Register
-from models.release.files import sha256_of, sync_folder
 from models.release.manifest import MANIFEST_NAME, Manifest, Thresholds, read_manifest, verify_release
 from models.release.networks import SFACE_MODEL_ID
 from models.release.weights import ensure_weights
-from models.settings import Settings
+from models.settings.settings import Settings
+from models.storage.files import sha256_of, sync_folder
 
 PRETRAINED_ID = f"pretrained-{SFACE_MODEL_ID}"
 ENCODER_NAME = "encoder.onnx"

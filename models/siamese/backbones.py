@@ -17,15 +17,15 @@ from torch import Tensor, nn
 
 from models.errors import ModelError, WeightsUnavailableError
 from models.release.folding import PIXEL_OFFSET, PIXEL_SCALE
-from models.siamese.network import DIMENSION, SFace, load_sface
+from models.siamese.sface import DIMENSION, SFace, load_sface
 from models.siamese.torchvision_cpu import import_torchvision
 
 # Mean and standard deviation of ImageNet's photos, RGB, 0 to 1: torchvision's weights expect them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HIDDEN_FEATURES = 512
-SFACE = "sface"
-BACKBONES = (SFACE, "alexnet", "vgg16", "resnet18", "mobilenet_v3_small")
+SFACE_BACKBONE = "sface"
+BACKBONES = (SFACE_BACKBONE, "alexnet", "vgg16", "resnet18", "mobilenet_v3_small")
 
 
 class Pixels(nn.Module):
@@ -76,7 +76,7 @@ def sface_backbone(network: SFace) -> Backbone:
     scale = 1.0 / PIXEL_SCALE
     pixels = Pixels((float(PIXEL_OFFSET),) * 3, (float(scale),) * 3)
     stages = [pixels, *network.blocks, network.head]
-    return Backbone(SFACE, stages, DIMENSION, identity_head=True)
+    return Backbone(SFACE_BACKBONE, stages, DIMENSION, identity_head=True)
 
 
 def sface_of(backbone: Backbone) -> SFace:
@@ -85,7 +85,7 @@ def sface_of(backbone: Backbone) -> SFace:
     Raises:
         ModelError: another kind of backbone.
     """
-    if backbone.name != SFACE:
+    if backbone.name != SFACE_BACKBONE:
         raise ModelError(f"only an SFace backbone can be taken to the door as SFace, not {backbone.name}")
     network = SFace()
     last = len(backbone.stages) - 1
@@ -164,7 +164,7 @@ def load_backbone(name: str, weights: Path | None = None, pretrained: bool = Tru
     """
     if name not in BACKBONES:
         raise ModelError(f"no backbone is called {name!r}: choose one of {', '.join(BACKBONES)}")
-    if name == SFACE:
+    if name == SFACE_BACKBONE:
         return sface_backbone(_pretrained_sface(weights) if pretrained else SFace().eval())
     import_torchvision()
     from torchvision.models import get_model  # only now: importing it may need the line above

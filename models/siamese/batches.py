@@ -13,7 +13,7 @@ from torch import Tensor
 from models.domain import ImageArray
 from models.siamese.augmentation import Augmentation, seeded_view
 from models.siamese.plan import TrainingPlan
-from models.siamese.twin import SiameseNetwork
+from models.siamese.siamese_network import SiameseNetwork
 from models.vision.alignment import CROP_PX
 
 Indices = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.siamese.network import ConvUnit, SeparableBlock
+from models.siamese.sface import ConvUnit, SeparableBlock
 
 
 class _SlopeFunction(torch.autograd.Function):

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.domain import ImageArray
 from models.siamese.augmentation import Augmentation
 from models.siamese.batches import FreshViews, Indices, Photos, embed_photos
-from models.siamese.twin import SiameseNetwork
+from models.siamese.siamese_network import SiameseNetwork
 
 OPERATING_FMR = 0.001
 _NORMAL = NormalDist()

@@ -8,8 +8,8 @@ import numpy as np
 from models.domain import ImageArray
 from models.errors import TrainingError
 from models.siamese.losses import LossWeights
+from models.siamese.siamese_network import SiameseNetwork
 from models.siamese.strategies import Strategy
-from models.siamese.twin import SiameseNetwork
 from models.vision.alignment import CROP_PX
 
 # Two photos that differ by less than this, in grey levels per pixel, are the same photo stored twice.
@@ -91,7 +91,7 @@ class TrainingStep:
     learning_rate: float
 
 
-Progress = Callable[[TrainingStep], None]
+OnStep = Callable[[TrainingStep], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

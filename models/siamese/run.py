@@ -28,13 +28,13 @@ from models.siamese.batches import (
     schedule,
     to_device,
 )
+from models.siamese.distributed import autocast_for, gather, own_share, rank, world_size
 from models.siamese.held_out import HeldOut, two_views
 from models.siamese.lesson import Lesson
 from models.siamese.optimiser import build_optimiser, set_learning_rate
-from models.siamese.plan import Progress, TrainingPlan, TrainingStep
-from models.siamese.processes import autocast_for, gather, own_share, rank, world_size
+from models.siamese.plan import OnStep, TrainingPlan, TrainingStep
+from models.siamese.siamese_network import SiameseNetwork, build_network
 from models.siamese.strategies import Strategy, free_parameters, prepare
-from models.siamese.twin import SiameseNetwork, build_network
 from models.vision.alignment import CROP_PX
 
 NO_CROPS: ImageArray = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
@@ -108,20 +108,18 @@ class Run:
             raise TrainingError("scratch gathers batch-norm statistics of its own: train it in one process")
         return DistributedDataParallel(self.network)
 
-    def train(self, progress: Progress | None, checkpoint_dir: Path | None, log_dir: Path | None) -> None:
+    def train(self, on_step: OnStep | None, checkpoint_dir: Path | None, log_dir: Path | None) -> None:
         """Step until the plan ends or the held-out people see no more improvement."""
         plan, writer = self.plan, None
         if log_dir is not None and rank() == 0:
             writer = SummaryWriter(str(log_dir), purge_step=self.done + 1)
         if self.done == 0 and not self.history:
-            self._record(
-                TrainingStep(0, plan.steps, 0.0, 0.0, 0.0, 0.0, self._look(0), 0.0), progress, writer
-            )
+            self._record(TrainingStep(0, plan.steps, 0.0, 0.0, 0.0, 0.0, self._look(0), 0.0), on_step, writer)
         while self.done < plan.steps and self.stale < plan.patience:
             step = self.done + 1
             record = self.step(step)
             self.done = step
-            self._record(record, progress, writer)
+            self._record(record, on_step, writer)
             if checkpoint_dir is not None and rank() == 0 and step % plan.checkpoint_every == 0:
                 self._save(checkpoint_dir)
         if writer is not None:
@@ -197,15 +195,15 @@ class Run:
             self.stale += 1
         return error
 
-    def _record(self, record: TrainingStep, progress: Progress | None, writer: SummaryWriter | None) -> None:
+    def _record(self, record: TrainingStep, on_step: OnStep | None, writer: SummaryWriter | None) -> None:
         self.history.append(record)
         if writer is not None:
             for name in ("loss", "contrastive", "anchor", "rehearsal", "held_out_error", "learning_rate"):
                 value = getattr(record, name)
                 if value is not None:
                     writer.add_scalar(name, value, record.step)
-        if progress is not None and rank() == 0:
-            progress(record)
+        if on_step is not None and rank() == 0:
+            on_step(record)
 
     def _save(self, folder: Path) -> None:
         checkpoints.save(

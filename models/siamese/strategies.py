@@ -17,7 +17,7 @@ from torch import nn
 
 from models.errors import TrainingError
 from models.siamese.fixed_norm import fix_norms
-from models.siamese.twin import SiameseNetwork
+from models.siamese.siamese_network import SiameseNetwork
 
 
 class Strategy(StrEnum):

@@ -11,14 +11,14 @@ from pathlib import Path
 from models.clock import SystemClock
 from models.domain import ImageArray
 from models.ports import Clock
-from models.siamese.allocator import keep_freed_memory
 from models.siamese.augmentation import Augmentation, door_camera
-from models.siamese.plan import Progress, TrainingPlan, TrainingResult, usable_people
-from models.siamese.processes import joined_processes
+from models.siamese.distributed import joined_processes
+from models.siamese.memory import keep_freed_memory
+from models.siamese.plan import OnStep, TrainingPlan, TrainingResult, usable_people
 from models.siamese.run import NO_CROPS, Run
+from models.siamese.siamese_network import SiameseNetwork
 from models.siamese.splits import hold_out
 from models.siamese.strategies import Strategy
-from models.siamese.twin import SiameseNetwork
 
 
 def fine_tune(
@@ -28,7 +28,7 @@ def fine_tune(
     *,
     rehearsal_crops: ImageArray = NO_CROPS,
     augmentation: Augmentation | None = None,
-    progress: Progress | None = None,
+    on_step: OnStep | None = None,
     checkpoint_dir: Path | None = None,
     log_dir: Path | None = None,
     clock: Clock | None = None,
@@ -43,7 +43,7 @@ def fine_tune(
         plan: how to train; None takes the defaults.
         rehearsal_crops: uint8 (R, 112, 112, 3), general faces on which the network must not change.
         augmentation: what the camera does to a photo; None takes `door_camera`.
-        progress: told of every step.
+        on_step: called after every step.
         checkpoint_dir: where to keep checkpoints; one found there is resumed, to the same result bit by bit.
         log_dir: where to write TensorBoard scalars.
         clock: measures `TrainingResult.seconds`.
@@ -74,7 +74,7 @@ def fine_tune(
         )
         if checkpoint_dir is not None:
             run.resume(checkpoint_dir)
-        run.train(progress, checkpoint_dir, log_dir)
+        run.train(on_step, checkpoint_dir, log_dir)
         return TrainingResult(
             network=run.best_network(),
             history=tuple(run.history),

@@ -24,7 +24,7 @@ _VISIT_SHAPE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class VisitLook:
+class DailyLook:
     """What differs from one visit to the next, besides the pose.
 
     Attributes:
@@ -62,7 +62,7 @@ class SyntheticPerson:
         shape = np.clip(rng.standard_normal(len(faces.shape_deviations)), -_FARTHEST, _FARTHEST)
         return texture, shape
 
-    def face(self, look: VisitLook | None = None) -> FloatArray:
+    def face(self, look: DailyLook | None = None) -> FloatArray:
         """The bare face in the window, float32 (96, 96, 3), BGR; without a look, as it is on average."""
         faces = load_eigenfaces()
         texture, shape = self._coordinates
@@ -103,9 +103,9 @@ class SyntheticPerson:
         return np.clip(picture + noise, 0, 255).astype(np.uint8)
 
 
-def _draw_look(rng: np.random.Generator) -> VisitLook:
+def _draw_look(rng: np.random.Generator) -> DailyLook:
     faces = load_eigenfaces()
-    return VisitLook(
+    return DailyLook(
         texture=rng.normal(0.0, _VISIT_TEXTURE, len(faces.deviations)),
         shape=rng.normal(0.0, _VISIT_SHAPE, len(faces.shape_deviations)),
         light=float(rng.uniform(0.8, 1.15)),
@@ -115,7 +115,7 @@ def _draw_look(rng: np.random.Generator) -> VisitLook:
     )
 
 
-def _lit(face: FloatArray, look: VisitLook) -> FloatArray:
+def _lit(face: FloatArray, look: DailyLook) -> FloatArray:
     """The face in the light of the visit."""
     side = 1.0 + look.side_light * np.linspace(-0.5, 0.5, face.shape[1])[None, :, None]
     colour = look.light * np.array([1.0 - look.warmth, 1.0, 1.0 + look.warmth])

@@ -58,7 +58,7 @@ def walk_up(seed: int, face: float = 0.34) -> tuple[Stop, ...]:
 
 
 @dataclass(frozen=True)
-class Visit:
+class Appearance:
     """One person's coming and going.
 
     Attributes:
@@ -145,7 +145,7 @@ class Scene:
         noise: standard deviation of the camera's noise, in grey levels.
     """
 
-    visits: tuple[Visit, ...]
+    visits: tuple[Appearance, ...]
     size: tuple[int, int] = (640, 480)
     background_seed: int = 0
     noise: float = 2.5

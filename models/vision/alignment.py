@@ -82,7 +82,7 @@ def align(image: ImageArray, landmarks: FloatArray) -> FaceCrop:
 
 
 def align_face(image: ImageArray, face: Face) -> FaceCrop:
-    """The crop of a detected face, and a second one by its closer landmarks where it has them.
+    """The crop of a detected face, and a second one by its second landmarks where it has them.
 
     Landmarks are off by a pixel or two, differently each time: two crops embedded and averaged err less than
     one (docs/experiments/accuracy.md).
@@ -91,9 +91,9 @@ def align_face(image: ImageArray, face: Face) -> FaceCrop:
         InputError: the landmarks define no crop.
     """
     crop = align(image, face.landmarks)
-    if face.closer_landmarks is None:
+    if face.second_landmarks is None:
         return crop
-    return FaceCrop(crop.image, align(image, face.closer_landmarks).image)
+    return FaceCrop(crop.image, align(image, face.second_landmarks).image)
 
 
 def _averaged_surroundings(

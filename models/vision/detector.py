@@ -18,12 +18,12 @@ MAX_CANDIDATES = 1000
 ENLARGED_SIDE = 500
 LARGEST_ENLARGEMENT = 2.0
 
-# A closer look is a view of this many times the face's longer side, and of this many pixels: another size of
+# A second look is a view of this many times the face's longer side, and of this many pixels: another size of
 # face than the first look had gives landmarks with other errors.
-CLOSER_REACH = 2.5
-CLOSER_PX = 384
+SECOND_REACH = 2.5
+SECOND_PX = 384
 # What is found there must be the same face.
-CLOSER_IOU = 0.5
+SECOND_IOU = 0.5
 
 
 class YuNetDetector:
@@ -35,7 +35,7 @@ class YuNetDetector:
         model_path: the ONNX file, as the OpenCV Zoo publishes it.
         score_threshold: faces below this confidence, in [0, 1], are not reported.
         max_side: larger pictures are shrunk to this many pixels on their longer side before the search.
-        closer_looks: how many faces, the largest first, get their landmarks found again in a closer view.
+        second_looks: how many faces, the largest first, get their landmarks found again in a enlarged view.
         enlarged_side: smaller pictures are enlarged up to this many pixels, at most twice; 0 leaves them.
 
     Raises:
@@ -47,13 +47,13 @@ class YuNetDetector:
         model_path: Path,
         score_threshold: float = 0.7,
         max_side: int = 640,
-        closer_looks: int = 1,
+        second_looks: int = 1,
         enlarged_side: int = ENLARGED_SIDE,
     ) -> None:
         if not model_path.is_file():
             raise ModelError(f"no face detector at {model_path}: run `doorward weights fetch`")
         self._max_side = max_side
-        self._closer_looks = closer_looks
+        self._second_looks = second_looks
         self._enlarged_side = min(enlarged_side, max_side)
         self._size = (0, 0)
         log_level = cv2.utils.logging.getLogLevel()
@@ -65,7 +65,7 @@ class YuNetDetector:
                 str(model_path), "", (320, 320), score_threshold, NMS_IOU, MAX_CANDIDATES
             )
             self._close_up = cv2.FaceDetectorYN.create(
-                str(model_path), "", (CLOSER_PX, CLOSER_PX), score_threshold, NMS_IOU, MAX_CANDIDATES
+                str(model_path), "", (SECOND_PX, SECOND_PX), score_threshold, NMS_IOU, MAX_CANDIDATES
             )
             self.detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
@@ -104,18 +104,18 @@ class YuNetDetector:
         back = np.array([width / small_size[0], height / small_size[1]], np.float32)
         faces = [_face_of(row, back) for row in np.asarray(rows, np.float32) if np.isfinite(row).all()]
         faces.sort(key=lambda face: face.box.area, reverse=True)
-        closer = [self._look_closer(image, face) for face in faces[: self._closer_looks]]
-        return closer + faces[self._closer_looks :]
+        found = [self._look_again(image, face) for face in faces[: self._second_looks]]
+        return found + faces[self._second_looks :]
 
-    def _look_closer(self, image: ImageArray, face: Face) -> Face:
+    def _look_again(self, image: ImageArray, face: Face) -> Face:
         """The face with its landmarks found again; unchanged where the second look does not find it."""
         centre = np.array([face.box.left + face.box.right, face.box.top + face.box.bottom]) / 2
-        scale = CLOSER_PX / (CLOSER_REACH * max(face.box.width, face.box.height, 1.0))
-        shift = CLOSER_PX / 2 - scale * centre
+        scale = SECOND_PX / (SECOND_REACH * max(face.box.width, face.box.height, 1.0))
+        shift = SECOND_PX / 2 - scale * centre
         view = cv2.warpAffine(
             image,
             np.column_stack([np.eye(2) * scale, shift]),
-            (CLOSER_PX, CLOSER_PX),
+            (SECOND_PX, SECOND_PX),
             flags=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR,
         )
         _, rows = self._close_up.detect(view)
@@ -125,10 +125,10 @@ class YuNetDetector:
         corners = np.array([[face.box.left, face.box.top], [face.box.right, face.box.bottom]]) * scale + shift
         there = Box(*corners.ravel().tolist())
         best = max(found, key=lambda other: there.iou(other.box))
-        if not np.isfinite(best.landmarks).all() or there.iou(best.box) < CLOSER_IOU:
+        if not np.isfinite(best.landmarks).all() or there.iou(best.box) < SECOND_IOU:
             return face
         landmarks = ((best.landmarks - shift) / scale).astype(np.float32)
-        return dataclasses.replace(face, closer_landmarks=landmarks)
+        return dataclasses.replace(face, second_landmarks=landmarks)
 
 
 def _face_of(row: FloatArray, back: FloatArray) -> Face:

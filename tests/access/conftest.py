@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from models.config import load_settings
 from models.domain import ImageArray
 from models.register.records import EnrolledFace, Person
 from models.release.weights import WeightFiles
-from models.settings import Settings
+from models.settings.load import load_settings
+from models.settings.settings import Settings
 from models.site import Site, open_site
 
 
@@ -34,7 +34,7 @@ def settings(tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def site(settings: Settings) -> Iterator[Site]:
     """A site with nobody enrolled."""
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         yield site
 
 

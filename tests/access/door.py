@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from access.audit import MemoryAudit
-from access.events import DoorEvent
-from access.locks.simulated import SimulatedLock
+from access.hardware.simulated import SimulatedLock
+from access.limits import EvidenceLimits
 from access.loop import DoorLoop
-from access.policy import Policy
-from access.site_view import SiteView
+from access.record import MemoryAudit
 from access.tracking import Tracker
 from models.clock import SimulatedClock
 from models.domain import (
@@ -27,7 +26,11 @@ from models.domain import (
     Threshold,
 )
 from models.errors import DoorwardError, RegisterError
+from models.events import DoorEvent
 from models.gallery.gallery import Gallery
+from models.ports import Encoder
+from models.release.store import Release
+from models.site import SiteView
 from models.vision.alignment import TEMPLATE_112
 
 MODEL = "net-1"
@@ -36,7 +39,8 @@ ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
 PEOPLE = {1: ADA, 2: BOB}
 STRANGER = 3
 FRAME_S = 0.1
-POLICY = Policy(Threshold(0.5, "cosine", MODEL))
+LIMITS = EvidenceLimits()
+THRESHOLD = Threshold(0.5, "cosine", MODEL)
 
 
 def vector_of(who: int) -> Embedding:
@@ -109,17 +113,23 @@ def gallery_of(*people: int) -> Gallery:
     return Gallery.build([Template(f"t{who}", PEOPLE[who], vector_of(who)) for who in people], MODEL)
 
 
+def view_of(revision: int, encoder: Encoder, gallery: Gallery, *, release_id: str = "release-1") -> SiteView:
+    """A view whose release has the threshold `THRESHOLD` for everything."""
+    release = Release(release_id, MODEL, Path("none.onnx"), THRESHOLD.metric, THRESHOLD, THRESHOLD, THRESHOLD)
+    return SiteView(revision, release, encoder, gallery)
+
+
 class RecordingLock(SimulatedLock):
-    """Notes what had been written when it was released."""
+    """Notes what had been written when it was unlocked."""
 
     def __init__(self, clock: SimulatedClock, audit: MemoryAudit) -> None:
         super().__init__(clock)
         self._audit = audit
-        self.written_at_release: list[list[DoorEvent]] = []
+        self.written_at_unlock: list[list[DoorEvent]] = []
 
-    def release(self, unlock_s: float) -> None:
-        self.written_at_release.append(list(self._audit.events))
-        super().release(unlock_s)
+    def unlock(self, seconds: float) -> None:
+        self.written_at_unlock.append(list(self._audit.events))
+        super().unlock(seconds)
 
 
 class FailingAudit(MemoryAudit):
@@ -139,7 +149,7 @@ class FailingAudit(MemoryAudit):
 class Door:
     """The loop with all its parts at hand."""
 
-    policy: Policy = POLICY
+    limits: EvidenceLimits = LIMITS
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     detector: ColourDetector = field(default_factory=ColourDetector)
     encoder: ColourEncoder = field(default_factory=ColourEncoder)
@@ -147,18 +157,20 @@ class Door:
     view_error: DoorwardError | None = None
 
     def __post_init__(self) -> None:
-        self.view = SiteView(1, "release-1", self.encoder, gallery_of(1, 2), self.policy)
+        self.view = view_of(1, self.encoder, gallery_of(1, 2))
         self.lock = RecordingLock(self.clock, self.audit)
         self.loop = DoorLoop(
             detector=self.detector,
             tracker=Tracker(),
             assess=colour_quality,
+            door="front",
+            limits=self.limits,
             view=self._current,
             clock=self.clock,
             audit=self.audit,
             lock=self.lock,
             unlock_s=5.0,
-            min_face_px=32.0,
+            min_box_px=32.0,
             timer=self.clock.monotonic_s,
         )
 
@@ -170,7 +182,7 @@ class Door:
     def enrol(self, *people: int) -> None:
         """Swap the whole view, as a change of the register does."""
         revision = self.view.revision + 1
-        self.view = SiteView(revision, "release-1", self.encoder, gallery_of(*people), self.policy)
+        self.view = view_of(revision, self.encoder, gallery_of(*people))
 
     def show(self, *stands: Stand, late_s: float = 0.0) -> list[DoorEvent]:
         """One frame, taken `late_s` before the door sees it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from access.decision import decide
 from access.evidence import Evidence
-from access.policy import Policy
+from access.limits import EvidenceLimits
 from models.domain import (
     Candidate,
     Deny,
@@ -25,7 +25,8 @@ from models.errors import ModelMismatchError
 
 ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
 MODEL = "net-1"
-POLICY = Policy(Threshold(0.4, "cosine", MODEL), min_margin=0.05, min_frames=3, stale_s=0.5)
+LIMITS = EvidenceLimits(min_margin=0.05, min_frames=3, stale_s=0.5)
+THRESHOLD = Threshold(0.4, "cosine", MODEL)
 
 
 def found(best: float, runner_up: float | None = 0.1, model_id: str = MODEL) -> SearchResult:
@@ -45,17 +46,17 @@ GOOD = Evidence(
 
 
 def test_enough_agreeing_pictures_of_an_enrolled_person_open_the_door() -> None:
-    assert decide(GOOD, POLICY, 10.1) == Grant(ADA)
+    assert decide(GOOD, LIMITS, THRESHOLD, 10.1) == Grant(ADA)
 
 
 def test_a_score_at_the_threshold_passes_and_one_below_does_not() -> None:
-    assert decide(replace(GOOD, result=found(0.4)), POLICY, 10.0) == Grant(ADA)
+    assert decide(replace(GOOD, result=found(0.4)), LIMITS, THRESHOLD, 10.0) == Grant(ADA)
     below = replace(GOOD, result=found(math.nextafter(0.4, 0)))
-    assert decide(below, POLICY, 10.0) == Deny(DenyReason.NOT_RECOGNISED)
+    assert decide(below, LIMITS, THRESHOLD, 10.0) == Deny(DenyReason.NOT_RECOGNISED)
 
 
 def test_a_single_enrolled_person_needs_no_runner_up() -> None:
-    assert decide(replace(GOOD, result=found(0.8, None), enrolled=1), POLICY, 10.0) == Grant(ADA)
+    assert decide(replace(GOOD, result=found(0.8, None), enrolled=1), LIMITS, THRESHOLD, 10.0) == Grant(ADA)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_single_enrolled_person_needs_no_runner_up() -> None:
     ],
 )
 def test_each_lack_has_its_reason(change: dict[str, object], reason: DenyReason) -> None:
-    decision = decide(replace(GOOD, **change), POLICY, 10.0)  # type: ignore[arg-type]
+    decision = decide(replace(GOOD, **change), LIMITS, THRESHOLD, 10.0)  # type: ignore[arg-type]
     assert isinstance(decision, Deny)
     assert decision.reason is reason
 
@@ -88,12 +89,12 @@ def test_each_lack_has_its_reason(change: dict[str, object], reason: DenyReason)
 def test_poor_pictures_come_with_what_to_do_about_them() -> None:
     advice = (QualityReason.TOO_DARK, QualityReason.BLURRED)
     evidence = replace(GOOD, frames=0, refused=4, advice=advice)
-    assert decide(evidence, POLICY, 10.0) == Deny(DenyReason.POOR_QUALITY, advice)
+    assert decide(evidence, LIMITS, THRESHOLD, 10.0) == Deny(DenyReason.POOR_QUALITY, advice)
 
 
 def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
     with pytest.raises(ModelMismatchError):
-        decide(replace(GOOD, result=found(0.8, model_id="net-2")), POLICY, 10.0)
+        decide(replace(GOOD, result=found(0.8, model_id="net-2")), LIMITS, THRESHOLD, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -104,15 +105,15 @@ def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
         {"window_s": math.inf},
         {"stale_s": -1.0},
         {"cooldown_s": math.nan},
-        {"min_likeness": -1.5},
-        {"min_likeness": math.nan},
+        {"same_face_score": -1.5},
+        {"same_face_score": math.nan},
         {"min_frames": 0},
         {"max_faces": 0},
     ],
 )
-def test_a_policy_that_demands_nothing_is_refused(change: dict[str, float]) -> None:
+def test_limits_that_demand_nothing_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
-        replace(POLICY, **change)  # type: ignore[arg-type]
+        replace(LIMITS, **change)  # type: ignore[arg-type]
 
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
@@ -136,43 +137,43 @@ thresholds = st.floats(-1, 1)
 def test_raising_the_threshold_never_turns_a_denial_into_a_grant(
     evidence: Evidence, value: float, rise: float
 ) -> None:
-    low = replace(POLICY, threshold=Threshold(value, "cosine", MODEL))
-    high = replace(POLICY, threshold=Threshold(value + rise, "cosine", MODEL))
-    denied = isinstance(decide(evidence, low, 10.0), Deny)
-    assert not (denied and isinstance(decide(evidence, high, 10.0), Grant))
+    low = Threshold(value, "cosine", MODEL)
+    high = Threshold(value + rise, "cosine", MODEL)
+    denied = isinstance(decide(evidence, LIMITS, low, 10.0), Deny)
+    assert not (denied and isinstance(decide(evidence, LIMITS, high, 10.0), Grant))
 
 
 @given(evidences, st.integers(1, 4), st.floats(0, 0.5))
 def test_demanding_more_never_turns_a_denial_into_a_grant(
     evidence: Evidence, frames: int, margin: float
 ) -> None:
-    stricter = replace(POLICY, min_frames=POLICY.min_frames + frames, min_margin=POLICY.min_margin + margin)
-    denied = isinstance(decide(evidence, POLICY, 10.0), Deny)
-    assert not (denied and isinstance(decide(evidence, stricter, 10.0), Grant))
+    stricter = replace(LIMITS, min_frames=LIMITS.min_frames + frames, min_margin=LIMITS.min_margin + margin)
+    denied = isinstance(decide(evidence, LIMITS, THRESHOLD, 10.0), Deny)
+    assert not (denied and isinstance(decide(evidence, stricter, THRESHOLD, 10.0), Grant))
 
 
 @given(evidences, thresholds)
 def test_a_grant_means_that_everything_was_in_order(evidence: Evidence, value: float) -> None:
-    policy = replace(POLICY, threshold=Threshold(value, "cosine", MODEL))
-    decision = decide(evidence, policy, 10.0)
+    threshold = Threshold(value, "cosine", MODEL)
+    decision = decide(evidence, LIMITS, threshold, 10.0)
     if isinstance(decision, Deny):
         return
     assert evidence.result is not None and evidence.result.best is not None
     best, runner_up = evidence.result.best, evidence.result.runner_up
     assert decision == Grant(best.person_id)
     assert math.isfinite(best.score) and best.score >= value
-    assert runner_up is None or best.score - runner_up.score >= policy.min_margin
-    assert 0 <= 10.0 - evidence.newest_at_s <= policy.stale_s
-    assert evidence.frames >= policy.min_frames and evidence.enrolled > 0
-    assert evidence.lock in {LockState.LOCKED, LockState.RELEASED, LockState.HELD}
+    assert runner_up is None or best.score - runner_up.score >= LIMITS.min_margin
+    assert 0 <= 10.0 - evidence.newest_at_s <= LIMITS.stale_s
+    assert evidence.frames >= LIMITS.min_frames and evidence.enrolled > 0
+    assert evidence.lock in {LockState.LOCKED, LockState.UNLOCKED, LockState.HELD_UNLOCKED}
 
 
 @given(evidences, st.floats(0.51, 1e6))
 def test_stale_evidence_never_opens(evidence: Evidence, age_s: float) -> None:
     evidence = replace(evidence, newest_at_s=10.0)
-    assert isinstance(decide(evidence, POLICY, 10.0 + age_s), Deny)
+    assert isinstance(decide(evidence, LIMITS, THRESHOLD, 10.0 + age_s), Deny)
 
 
 @given(evidences, st.sampled_from([LockState.UNKNOWN, LockState.JAMMED]))
 def test_a_dead_lock_is_never_told_to_open(evidence: Evidence, state: LockState) -> None:
-    assert isinstance(decide(replace(evidence, lock=state), POLICY, 10.0), Deny)
+    assert isinstance(decide(replace(evidence, lock=state), LIMITS, THRESHOLD, 10.0), Deny)

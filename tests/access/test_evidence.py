@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.evidence import TrackEvidence, weigh
-from access.policy import Policy
+from access.limits import EvidenceLimits
 from models.domain import (
     Embedding,
     LockState,
@@ -16,13 +16,12 @@ from models.domain import (
     Quality,
     QualityReason,
     Template,
-    Threshold,
 )
 from models.errors import EmbeddingError
 from models.gallery.gallery import Gallery
 
 MODEL = "net-1"
-POLICY = Policy(Threshold(0.4, "cosine", MODEL), window_s=1.0, min_likeness=0.4)
+LIMITS = EvidenceLimits(window_s=1.0, same_face_score=0.4)
 D = 16
 
 
@@ -38,7 +37,7 @@ def test_the_fused_score_is_the_weighted_mean_of_the_single_scores(
     evidence = TrackEvidence()
     pictures = [near(0, noise, seed + i) for i in range(len(weights))]
     for i, (picture, weight) in enumerate(zip(pictures, weights, strict=True)):
-        evidence.accept(picture, weight, 0.1 * i, replace(POLICY, min_likeness=-1.0))
+        evidence.accept(picture, weight, 0.1 * i, replace(LIMITS, same_face_score=-1.0))
     people = [PersonId(f"{number:032x}") for number in range(3)]
     templates = [Template(person, person, near(1, 2.0, seed + 100 + i)) for i, person in enumerate(people)]
     gallery = Gallery.build(templates, MODEL)
@@ -58,7 +57,7 @@ def test_the_fused_score_is_the_weighted_mean_of_the_single_scores(
 @pytest.mark.parametrize("enrolled", [0, 1])
 def test_a_small_gallery_leaves_places_empty(enrolled: int) -> None:
     evidence = TrackEvidence()
-    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, POLICY)
+    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, LIMITS)
     person = PersonId("a" * 32)
     found = evidence.search(Gallery.build([Template("t", person, near(0, 0.1, 2))][:enrolled], MODEL))
     assert found is not None
@@ -69,7 +68,7 @@ def test_pictures_that_contradict_each_other_say_nothing() -> None:
     evidence = TrackEvidence()
     for sign in (1, -1):
         vector = (sign * np.eye(D)[0]).astype(np.float32)
-        evidence.accept(Embedding(vector, MODEL), 1.0, 0.0, replace(POLICY, min_likeness=-1.0))
+        evidence.accept(Embedding(vector, MODEL), 1.0, 0.0, replace(LIMITS, same_face_score=-1.0))
     with pytest.raises(EmbeddingError, match="contradict"):
         evidence.fuse()
 
@@ -82,18 +81,18 @@ def test_nothing_accepted_is_nothing_to_search() -> None:
 def test_pictures_leave_the_window() -> None:
     evidence = TrackEvidence()
     for at_s in (0.0, 0.5, 1.0, 1.8):
-        evidence.accept(near(0, 0.1, int(10 * at_s)), 1.0, at_s, POLICY)
+        evidence.accept(near(0, 0.1, int(10 * at_s)), 1.0, at_s, LIMITS)
     assert evidence.frames == 2
-    evidence.refuse((QualityReason.BLURRED,), 3.0, POLICY)
+    evidence.refuse((QualityReason.BLURRED,), 3.0, LIMITS)
     assert evidence.frames == 0
 
 
 def test_a_swap_of_people_restarts_the_evidence() -> None:
     evidence = TrackEvidence()
     for i in range(3):
-        assert not evidence.accept(near(0, 0.1, i), 1.0, 0.1 * i, POLICY)
-    evidence.refuse((QualityReason.BLURRED,), 0.3, POLICY)
-    assert evidence.accept(near(1, 0.1, 9), 1.0, 0.4, POLICY)
+        assert not evidence.accept(near(0, 0.1, i), 1.0, 0.1 * i, LIMITS)
+    evidence.refuse((QualityReason.BLURRED,), 0.3, LIMITS)
+    assert evidence.accept(near(1, 0.1, 9), 1.0, 0.4, LIMITS)
     assert evidence.frames == 1
     concluded = evidence.conclude(None, 1, LockState.LOCKED)
     assert (concluded.frames, concluded.refused, concluded.newest_at_s) == (1, 0, 0.4)
@@ -104,8 +103,8 @@ def test_a_swap_of_people_restarts_the_evidence() -> None:
 
 def test_another_network_restarts_the_evidence() -> None:
     evidence = TrackEvidence()
-    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, POLICY)
-    assert evidence.accept(near(0, 0.1, 2, "net-2"), 1.0, 0.1, POLICY)
+    evidence.accept(near(0, 0.1, 1), 1.0, 0.0, LIMITS)
+    assert evidence.accept(near(0, 0.1, 2, "net-2"), 1.0, 0.1, LIMITS)
     assert evidence.frames == 1
 
 
@@ -113,7 +112,7 @@ def test_advice_is_what_was_wrong_most_often() -> None:
     evidence = TrackEvidence()
     dark, blurred, small = QualityReason.TOO_DARK, QualityReason.BLURRED, QualityReason.TOO_SMALL
     for i, reasons in enumerate([(blurred,), (dark, blurred), (dark, blurred), (small,)]):
-        evidence.refuse(reasons, 0.1 * i, POLICY)
+        evidence.refuse(reasons, 0.1 * i, LIMITS)
     concluded = evidence.conclude(None, 1, LockState.LOCKED)
     assert concluded.advice == (blurred, dark)
     assert concluded.refused == 4

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from access.audit import RegisterAudit
-from access.events import DoorEvent
-from access.site_view import SiteView, SiteWatch
+from access.record import RegisterAudit
+from access.site_watch import SiteWatch
 from models.clock import SystemClock
 from models.domain import FaceCrop, LockState, PersonId
+from models.events import DoorEvent
 from models.gallery.gallery import Gallery
 from models.register.records import EnrolledFace, PersonStatus
 from models.register.register import Register
-from tests.access.door import MODEL, POLICY, ColourEncoder, Door, FailingAudit, Stand, vector_of
+from models.site import SiteView
+from tests.access.door import MODEL, ColourEncoder, Door, FailingAudit, Stand, vector_of, view_of
 
 WITHIN_S = 3.0
 KEY = bytes(32)
@@ -26,7 +27,7 @@ class WrittenAudit(FailingAudit):
 
     def __init__(self, register: Register) -> None:
         super().__init__()
-        self._written = RegisterAudit(register, "front")
+        self._written = RegisterAudit(register)
 
     def append(self, event: DoorEvent) -> None:
         self._written.append(event)
@@ -47,10 +48,10 @@ def enrol(register: Register, name: str, who: int) -> PersonId:
     return register.add_person(name, [EnrolledFace(crop, vector_of(who))], "I agree.").person_id
 
 
-def view_of(register: Register) -> SiteView:
+def load_view(register: Register) -> SiteView:
     found = register.snapshot("release-1", MODEL)
     gallery = Gallery.build(found.templates, MODEL)
-    return SiteView(found.gallery_revision, "release-1", ColourEncoder(), gallery, POLICY)
+    return view_of(found.gallery_revision, ColourEncoder(), gallery)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def watched(tmp_path: Path, desk: Register) -> Iterator[tuple[WatchedDoor, SiteW
     enrol(desk, "Bob", 2)
     with (
         Register.open(tmp_path / "register.sqlite", KEY) as register,
-        SiteWatch(register.gallery_revision, lambda: view_of(register), SystemClock()) as watch,
+        SiteWatch(register.gallery_revision, lambda: load_view(register), SystemClock()) as watch,
     ):
         door = WatchedDoor(audit=WrittenAudit(register))
         door.site = watch.current
@@ -115,7 +116,7 @@ def test_a_register_swapped_under_the_door_keeps_it_shut_at_once(
     """An open connection would go on with the old file: with whoever was in it, its events seen by nobody."""
     door, _, _ = watched
     assert outcomes(door) == [("granted", "recognised")]
-    releases = len(door.lock.written_at_release)
+    releases = len(door.lock.written_at_unlock)
     restored = tmp_path / "restored.sqlite"
     with Register.open(restored, KEY) as other:
         enrol(other, "Grace", 5)
@@ -125,4 +126,4 @@ def test_a_register_swapped_under_the_door_keeps_it_shut_at_once(
         ("fault", "register_fault", False)
     }
     assert "start this program again" in events[0].detail
-    assert len(door.lock.written_at_release) == releases
+    assert len(door.lock.written_at_unlock) == releases

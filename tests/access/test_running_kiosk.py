@@ -9,7 +9,7 @@ from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.promotion import promote
 from models.release.store import PRETRAINED_ID, releases_folder, save_release
 from models.release.weights import WeightFiles
-from models.settings import Settings
+from models.settings.settings import Settings
 from models.site import open_site
 from models.synthetic.people import SyntheticPerson
 from tests.access.conftest import Enrol
@@ -36,13 +36,13 @@ def save_next_release(folder: Path, weights: WeightFiles) -> str:
 def test_a_running_kiosk_takes_a_promoted_release_without_a_restart(
     settings: Settings, enrol: Enrol, weights: WeightFiles
 ) -> None:
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         enrol(site, "Ada", [SyntheticPerson(7).portrait(seed=1)])
     release_id = save_next_release(releases_folder(settings), weights)
     process = kiosk_process(settings, "synthetic", "from access.kiosk import main; raise SystemExit(main())")
     assert process.stderr is not None
     assert json.loads(process.stderr.readline())["event"] == "the door is watched"
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         promote(settings, site.register, release_id)
     loaded = next(line for line in map(json.loads, process.stderr) if line["event"] == "site view loaded")
     process.send_signal(signal.SIGTERM)
@@ -54,12 +54,12 @@ def test_a_running_kiosk_takes_a_promoted_release_without_a_restart(
 def test_a_view_after_promotion_has_no_part_of_the_old_release(
     settings: Settings, enrol: Enrol, weights: WeightFiles
 ) -> None:
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         enrol(site, "Ada", [SyntheticPerson(7).portrait(seed=1)])
         before = site.view()
         promote(settings, site.register, save_next_release(releases_folder(settings), weights))
         after = site.view()
-    assert after.gallery_revision > before.gallery_revision
+    assert after.revision > before.revision
     parts = (
         after.release.model_id,
         after.encoder.model_id,

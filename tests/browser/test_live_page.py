@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from access.live_page import LiveBoard, create_app, serve
+from access.display.live_page import LiveBoard, create_app, serve
 from models.domain import Frame
 from tests.access.door import ADA, Door, Stand, picture
 
@@ -49,7 +49,7 @@ def test_the_page_follows_the_door_without_being_reloaded(page: Page) -> None:
         frame = Frame(picture([Stand(1)]), door.clock.monotonic_s())
         board.show(frame, door.loop.visible, door.lock.state(), 0.5)
         expect(page.locator("#headline")).to_have_text("Welcome, Ada <b>")
-        expect(page.locator("#lock-words")).to_have_text("Released")
+        expect(page.locator("#lock-message")).to_have_text("Unlocked")
         expect(page.locator("#decisions tr")).to_have_count(1)
         width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert faults == []

@@ -20,8 +20,8 @@ from models.clock import SimulatedClock, SystemClock
 from models.errors import CameraAbsentError, CameraError
 from models.ports import Camera, Clock
 from models.synthetic.people import SyntheticPerson
-from models.synthetic.scene import Scene, Visit
-from tests.cameras.mjpeg import MjpegServer, numbered_picture
+from models.synthetic.scene import Appearance, Scene
+from tests.access.cameras.mjpeg import MjpegServer, numbered_picture
 
 FRAMES = 6
 
@@ -54,7 +54,7 @@ def pictures(folder: Path, stack: ExitStack) -> Subject:
 
 def synthetic(folder: Path, stack: ExitStack) -> Subject:
     clock = SimulatedClock()
-    visit = Visit(SyntheticPerson(5), start_s=0.0, duration_s=FRAMES / 10)
+    visit = Appearance(SyntheticPerson(5), start_s=0.0, duration_s=FRAMES / 10)
     camera = SyntheticCamera(Scene((visit,), size=(160, 120)), clock, fps=10)
     return Subject(camera, clock, True, None)
 

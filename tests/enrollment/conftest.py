@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from enrollment.service import EnrolmentService
+from enrollment.enrol import EnrolmentService
 from models.register.register import Register
 from tests.enrollment.painted import desk
 

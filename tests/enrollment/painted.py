@@ -6,8 +6,8 @@ who looks like two people at once.
 
 import numpy as np
 
+from enrollment.enrol import EnrolmentService
 from enrollment.pictures import NamedPicture
-from enrollment.service import EnrolmentService
 from models.domain import (
     COSINE,
     Box,

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from enrollment.bulk import enrol_folders, person_folders
-from enrollment.service import EnrolmentService
+from enrollment.enrol import EnrolmentService
 from models.errors import InputError
 from models.register.register import Register
 from tests.enrollment.painted import BLURRED, GOOD, NOBODY, SEVERAL, picture
@@ -46,17 +46,17 @@ def test_the_report_says_what_was_refused_and_why(
     results = {result.name: result for result in enrol_folders(service, person_folders(staff), WORDS)}
     assert list(results) == ["Ada Again", "Ada Lovelace", "Empty", "Grace", "Mary"]
     assert [person.name for person in register.people()] == ["Ada Again"]
-    why = {name: [(r.picture, r.error) for r in result.refusals] for name, result in results.items()}
+    why = {name: [(r.picture, r.reason.code) for r in result.refusals] for name, result in results.items()}
     assert why == {
         "Ada Again": [],
         "Ada Lovelace": [
-            ("3.png", "QualityError"),
-            ("4.png", "InputError"),
-            (None, "DuplicatePersonError"),
+            ("3.png", "poor_quality"),
+            ("4.png", "invalid_input"),
+            (None, "duplicate_person"),
         ],
-        "Empty": [(None, "InputError")],
-        "Grace": [("1.png", "SeveralFacesError"), (None, "InputError")],
-        "Mary": [("1.png", "NoFaceError"), ("notes.txt", "ImageError"), (None, "InputError")],
+        "Empty": [(None, "invalid_input")],
+        "Grace": [("1.png", "several_faces"), (None, "invalid_input")],
+        "Mary": [("1.png", "no_face"), ("notes.txt", "unreadable_image"), (None, "invalid_input")],
     }
     assert "enrolled as Ada Again" in results["Ada Lovelace"].refusals[-1].message
 

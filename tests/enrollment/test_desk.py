@@ -1,20 +1,20 @@
 """A change of people stands, whatever becomes of the thresholds; and real faces pass through the desk."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from enrollment.bulk import enrol_folders
-from enrollment.desk import find_thresholds, open_desk, open_roster
-from models.config import Settings, load_settings
+from enrollment.desk import open_desk, open_roster, recalibrate_or_warn
 from models.errors import CalibrationError
 from models.evaluation import recalibration
 from models.register.records import PersonStatus
 from models.release.weights import WeightFiles
+from models.settings.load import load_settings
+from models.settings.settings import Settings
 from models.site import open_register, open_site
 from models.vision.pictures import read_picture
-from tests.register.faces import face
+from tests.models.register.faces import face
 
 SFACE = "sface-2021dec"
 
@@ -29,22 +29,18 @@ def fail(*_: object) -> None:
     raise CalibrationError("people change too fast")
 
 
-@pytest.mark.parametrize("missing", [True, False])
 def test_people_change_even_where_no_threshold_can_be_found(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, missing: bool
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if missing:
-        monkeypatch.setitem(sys.modules, "models.evaluation.recalibration", None)
-    else:
-        monkeypatch.setattr(recalibration, "recalibrate", fail)
-    with open_register(settings) as register:
+    monkeypatch.setattr(recalibration, "recalibrate", fail)
+    with open_register(settings, create=True) as register:
         register.add_person("Ada", [face(1, SFACE)], "I agree.")
     warnings: list[str] = []
     with open_roster(settings, warnings.append) as roster:
         assert roster.revoke("Ada").status is PersonStatus.REVOKED
     (warning,) = warnings
     assert "stay conservative" in warning
-    assert ("not installed" if missing else "people change too fast") in warning
+    assert "people change too fast" in warning
 
 
 def test_thresholds_are_found_once_when_a_bulk_desk_closes(
@@ -56,15 +52,15 @@ def test_thresholds_are_found_once_when_a_bulk_desk_closes(
     monkeypatch.setattr(
         recalibration, "recalibrate", lambda register, *_: calls.append(register.gallery_revision())
     )
-    with open_desk(settings, pytest.fail, one_by_one=False):
+    with open_desk(settings, pytest.fail, recalibrate_each_time=False):
         assert calls == []
     assert len(calls) == 1
 
 
 def test_the_thresholds_found_are_those_of_the_active_people(settings: Settings) -> None:
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         site.register.add_person("Ada", [face(1, SFACE)], "I agree.")
-        find_thresholds(site, pytest.fail)
+        recalibrate_or_warn(site, pytest.fail)
         latest = site.register.latest_calibration(site.release.release_id)
         assert latest is not None
         assert latest.gallery_revision == site.register.gallery_revision()
@@ -76,11 +72,11 @@ def test_real_people_are_enrolled_by_one_photo_and_found_by_another(settings: Se
     images = shared / "data" / "lfw_dev" / "images"
     several = [folder for folder in sorted(images.iterdir()) if len(list(folder.iterdir())) > 1]
     people, strangers = several[:20], several[20:60]
-    with open_desk(settings, lambda _: None, one_by_one=False) as service:
+    with open_desk(settings, lambda _: None, recalibrate_each_time=False) as service:
         options = {"photos_per_person": 1, "largest_face": True}
         results = list(enrol_folders(service, people, "test", **options))  # type: ignore[arg-type]
     assert sum(result.enrolment is not None for result in results) >= 19
-    with open_site(settings) as site:
+    with open_site(settings, create=True) as site:
         view, analyser = site.view(), site.analyser
         names = {one.person_id: one.name for one in site.register.people()}
 

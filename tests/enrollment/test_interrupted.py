@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from models.config import load_settings
 from models.register.records import Purpose
 from models.release.store import SFACE_MODEL_ID
 from models.release.weights import WeightFiles
+from models.settings.load import load_settings
 from models.site import open_register
 from models.synthetic.people import SyntheticPerson
 
@@ -33,7 +33,7 @@ def test_a_stopped_bulk_enrolment_leaves_whole_people(
     folder: Path, tmp_path: Path, weights: WeightFiles, sign: signal.Signals
 ) -> None:
     home = tmp_path / "home"
-    command = [sys.executable, "-m", "models.cli", "--home", str(home), "--json"]
+    command = [sys.executable, "-m", "models.cli.app", "--home", str(home), "--json"]
     command += ["enroll", "--folder", str(folder), "--consent", "I agree.", "--allow-duplicate"]
     environment = os.environ | {"DOORWARD_WEIGHTS__FOLDER": str(weights.detector.parent)}
     with subprocess.Popen(

@@ -1,0 +1,90 @@
+"""How decisions are written on a terminal, as JSON and as CSV."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from models.domain import PersonId, QualityReason
+from models.events import DoorEvent
+from models.messages import ADVICE_MESSAGE, message_for, picture_message
+
+STYLES = {
+    "granted": "bold green",
+    "denied": "red",
+    "fault": "bold yellow",
+    "match": "bold green",
+    "no_match": "red",
+    "failed": "bold yellow",
+}
+
+
+def event_record(event: DoorEvent, names: Mapping[PersonId, str]) -> dict[str, Any]:
+    """An event for JSON: `DoorEvent.to_record`, and the names of the people in it."""
+    return event.to_record() | {
+        "person_name": _name(event.person_id, names),
+        "runner_up_name": _name(event.runner_up_id, names),
+    }
+
+
+def event_line(event: DoorEvent, names: Mapping[PersonId, str], when: str) -> str:
+    """An event as a line of text, `when` first: a time of day, or a place in a clip."""
+    who = "" if event.track is None else f"track {event.track}"
+    scores = _scores(event.score, event.runner_up_score, event.threshold, _name(event.person_id, names))
+    return f"{when}  {who:9} {_styled(event.outcome)}  {event_message(event)}{scores}"
+
+
+def event_message(event: DoorEvent) -> str:
+    """Why, in words: the reason, a fault's cause, what was wrong with the pictures. Nothing for a grant."""
+    reason = "" if event.outcome == "granted" else message_for(event.reason)
+    parts = (reason, event.detail, *(ADVICE_MESSAGE[each] for each in event.advice))
+    return ". ".join(escape(part.rstrip(".")) for part in parts if part)
+
+
+def photo_line(record: Mapping[str, Any]) -> str:
+    """What a photo says, as a line of text."""
+    outcome, photo = record["outcome"], escape(str(record["photo"]))
+    if outcome == "failed":
+        return f"{photo}: {_styled(outcome)} {escape(record['message'])}"
+    name = record["person_name"]
+    if outcome == "match":
+        said = escape(str(name))
+    else:
+        wrong = picture_message(tuple(QualityReason(reason) for reason in record["advice"]))
+        said = ". ".join(escape(part) for part in (message_for(record["reason"]), wrong) if part)
+    scores = _scores(record["score"], record["runner_up_score"], record["threshold"], name)
+    return f"{photo}: {_styled(outcome)} {said}{scores}"
+
+
+def events_table() -> Table:
+    """An empty table for `event_cells`."""
+    table = Table("time", "door", "outcome", "who or why", "score", "needed", box=None)
+    for column in (0, 1, 2):
+        table.columns[column].no_wrap = True
+    return table
+
+
+def event_cells(event: DoorEvent, names: Mapping[PersonId, str], zone_time: datetime) -> list[str]:
+    """A row of `events_table`; `zone_time` is the event's time in the zone to show."""
+    name = escape(_name(event.person_id, names) or "")
+    why = event_message(event)
+    said = name if event.outcome == "granted" else f"{why} [dim]({name})[/]" if name else why
+    numbers = ["" if number is None else f"{number:.3f}" for number in (event.score, event.threshold)]
+    return [f"{zone_time:%Y-%m-%d %H:%M:%S}", escape(event.door), _styled(event.outcome), said, *numbers]
+
+
+def _name(person_id: PersonId | None, names: Mapping[PersonId, str]) -> str | None:
+    return None if person_id is None else names.get(person_id)
+
+
+def _styled(outcome: str) -> str:
+    return f"[{STYLES[outcome]}]{outcome}[/]"
+
+
+def _scores(score: float | None, next_score: float | None, threshold: float | None, name: str | None) -> str:
+    if score is None or threshold is None:
+        return ""
+    next_words = "" if next_score is None else f", next {next_score:.3f}"
+    return f"  [dim]{escape(name or 'somebody')} {score:.3f}{next_words}, needed {threshold:.3f}[/]"

@@ -1,0 +1,1 @@
+"""The demonstration: synthetic people come to a simulated door."""

@@ -1,0 +1,214 @@
+"""The page on which a person watches the door of the demo. Only the demo imports this, never the kiosk."""
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+from flask import Flask, Response, render_template
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.wasyncore import close_all  # type: ignore[import-untyped]
+
+from access.visit import PENDING, Visit
+from models.domain import Deny, DenyReason, Frame, Grant, ImageArray, LockState, PersonId
+from models.errors import ConfigError
+from models.events import RECOGNISED, DoorEvent
+from models.messages import LOCK_MESSAGE, advice_for, headline_for, message_for
+
+HOST = "127.0.0.1"
+DECISIONS_SHOWN = 12
+JPEG_QUALITY = 85
+COLOURS = {
+    "granted": (96, 200, 60),
+    "denied": (90, 90, 240),
+    "fault": (0, 170, 255),
+    "looking": (230, 160, 90),
+}
+"""Of the frames around faces, BGR; the word beside each says the same."""
+FAULTS = frozenset(
+    {
+        DenyReason.CAMERA_FAULT,
+        DenyReason.MODEL_FAULT,
+        DenyReason.REGISTER_FAULT,
+        DenyReason.LOCK_FAULT,
+        DenyReason.STALE_FRAME,
+    }
+)
+
+
+class LiveBoard:
+    """What the page shows: written by the door's thread, read by the web server's.
+
+    Args:
+        name_of: a person's name, for the welcome and the list.
+    """
+
+    def __init__(self, name_of: Callable[[PersonId], str]) -> None:
+        self._name_of = name_of
+        self._guard = threading.Lock()
+        self._decisions: deque[dict[str, Any]] = deque(maxlen=DECISIONS_SHOWN)
+        self._counts = {"granted": 0, "denied": 0, "fault": 0}
+        self._picture = b""
+        self._standing: dict[str, Any] = self._describe(None)
+        self._lock_state = LockState.LOCKED
+
+    def record(self, event: DoorEvent) -> None:
+        """Add a decision to the list."""
+        line = event.to_record() | {"message": self._message(event)}
+        with self._guard:
+            self._decisions.appendleft(line)
+            self._counts[event.outcome] += 1
+
+    def show(self, frame: Frame, visits: list[Visit], lock_state: LockState, threshold: float) -> None:
+        """Show a picture with everyone in it, and the verdict on the largest face."""
+        marked = mark_faces(frame.image, visits)
+        _, encoded = cv2.imencode(".jpg", marked, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        standing = self._describe(visits[0] if visits else None) | {"threshold": threshold}
+        with self._guard:
+            self._picture, self._standing, self._lock_state = encoded.tobytes(), standing, lock_state
+
+    def picture(self) -> bytes:
+        """The latest picture as JPEG; empty before the first."""
+        with self._guard:
+            return self._picture
+
+    def state(self) -> dict[str, Any]:
+        """All that the page's words need, ready for JSON."""
+        with self._guard:
+            counts = self._counts
+            return self._standing | {
+                "lock": self._lock_state.value,
+                "lock_message": LOCK_MESSAGE[self._lock_state],
+                "decisions": list(self._decisions),
+                "decided": sum(counts.values()),
+                "counts": "{granted} granted, {denied} denied, {fault} out of order".format(**counts),
+            }
+
+    def _describe(self, visit: Visit | None) -> dict[str, Any]:
+        if visit is None:
+            return {
+                "state": "waiting",
+                "headline": "Nobody is at the door",
+                "advice": [],
+                "score": None,
+                "threshold": None,
+            }
+        decision = visit.decision
+        best = None if visit.result is None else visit.result.best
+        welcome = f"Welcome, {self._name_of(decision.person_id)}" if isinstance(decision, Grant) else None
+        return {
+            "state": state_of(visit),
+            "headline": welcome or headline_for(decision),
+            "advice": advice_for(decision),
+            "score": None if best is None else best.score,
+        }
+
+    def _message(self, event: DoorEvent) -> str:
+        if event.reason == RECOGNISED and event.person_id is not None:
+            return self._name_of(event.person_id)
+        return message_for(event.reason)
+
+
+def state_of(visit: Visit) -> str:
+    """How a track stands: granted, denied, fault, or looking: a good picture may still change everything."""
+    match visit.decision:
+        case Grant():
+            return "granted"
+        case Deny(reason) if reason in FAULTS:
+            return "fault"
+        case Deny(reason) if reason not in PENDING:
+            return "denied"
+        case _:
+            return "looking"
+
+
+def mark_faces(image: ImageArray, visits: list[Visit]) -> ImageArray:
+    """A copy of the picture, uint8 (H, W, 3), BGR, with a frame and a word for each track."""
+    marked = image.copy()
+    for visit in visits:
+        state = state_of(visit)
+        box = visit.face.box
+        left, top = round(box.left), round(box.top)
+        colour = COLOURS[state]
+        cv2.rectangle(marked, (left, top), (round(box.right), round(box.bottom)), colour, 2, cv2.LINE_AA)
+        label = f"{visit.track_id} {state}"
+        (width, height), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+        base = max(top, height + 10)
+        cv2.rectangle(marked, (left - 1, base - height - 10), (left + width + 8, base), colour, cv2.FILLED)
+        cv2.putText(
+            marked,
+            label,
+            (left + 4, base - 5),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5,
+            (20, 20, 20),
+            1,
+            cv2.LINE_AA,
+        )
+    return marked
+
+
+def create_app(board: LiveBoard, door: str, note: str) -> Flask:
+    """The page of one door. It reads the board and changes nothing."""
+    app = Flask(__name__)
+    app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
+
+    @app.get("/")
+    def page() -> str:
+        return render_template("door.html", door=door, note=note)
+
+    @app.get("/picture.jpg")
+    def picture() -> Response:
+        data = board.picture()
+        return Response(data, mimetype="image/jpeg") if data else Response(status=503)
+
+    @app.get("/state")
+    def state() -> dict[str, Any]:
+        return board.state()
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return app
+
+
+@contextmanager
+def serve(app: Flask, port: int) -> Iterator[str]:
+    """Serve the page to this machine alone while inside; yields its address.
+
+    Args:
+        app: of `create_app`.
+        port: 0 takes a free one.
+
+    Raises:
+        ConfigError: the port is taken.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"port {port} cannot be used ({error.strerror}): choose another by --port"
+        ) from error
+    channels: dict[int, Any] = {}
+    server = create_server(app, map=channels, sockets=[listener], threads=4)
+    thread = threading.Thread(target=server.run, name="live-page", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
+    finally:
+        # The server's own thread must close its channels; it ends when none is left.
+        server.trigger.pull_trigger(lambda: close_all(channels))
+        thread.join(5.0)
+        server.task_dispatcher.shutdown()

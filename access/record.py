@@ -1,0 +1,96 @@
+"""`Audit`: where events are written before anything acts on them; and how a decision becomes an event."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from access.visit import Visit
+from models.domain import Candidate, Decision, DenyReason, Grant
+from models.events import RECOGNISED, DoorEvent
+from models.register.register import Register
+from models.site import SiteView
+
+
+class Audit(Protocol):
+    """A record of what happened at the door."""
+
+    def append(self, event: DoorEvent) -> None:
+        """Write one event; on return it is safe. Raises RegisterError."""
+        ...
+
+
+class MemoryAudit:
+    """Keeps events in memory, for clips and tests: nothing that happened at a door."""
+
+    def __init__(self) -> None:
+        self.events: list[DoorEvent] = []
+
+    def append(self, event: DoorEvent) -> None:
+        """Keep one event."""
+        self.events.append(event)
+
+
+class RegisterAudit:
+    """Writes events into the register; they are on disk when `append` returns.
+
+    Args:
+        register: an open one.
+    """
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+
+    def append(self, event: DoorEvent) -> None:
+        """Write one event. Raises RegisterError."""
+        self._register.append_event(event)
+
+
+def decision_event(
+    visit: Visit,
+    decision: Decision,
+    view: SiteView,
+    *,
+    at: datetime,
+    door: str,
+    stages_ms: Mapping[str, float],
+) -> DoorEvent:
+    """The event of a decision about one track."""
+    result = visit.result
+    best, runner_up = (None, None) if result is None else (result.best, result.runner_up)
+    granted = isinstance(decision, Grant)
+    return DoorEvent(
+        at=at,
+        door=door,
+        clip_s=visit.evidence.newest_at_s if math.isfinite(visit.evidence.newest_at_s) else None,
+        track=visit.track_id,
+        outcome="granted" if granted else "denied",
+        reason=RECOGNISED if isinstance(decision, Grant) else decision.reason,
+        advice=() if isinstance(decision, Grant) else decision.advice,
+        person_id=None if best is None else best.person_id,
+        score=_finite_score(best),
+        runner_up_id=None if runner_up is None else runner_up.person_id,
+        runner_up_score=_finite_score(runner_up),
+        threshold=view.threshold.value,
+        release=view.release.release_id,
+        quality=visit.quality,
+        box=visit.face.box,
+        frames=visit.evidence.frames,
+        stages_ms=stages_ms,
+    )
+
+
+def fault_event(*, at: datetime, door: str, at_s: float, reason: DenyReason, detail: str) -> DoorEvent:
+    """The event that the door cannot judge, and why."""
+    return DoorEvent(at=at, door=door, clip_s=at_s, outcome="fault", reason=reason, detail=detail)
+
+
+def not_written(event: DoorEvent) -> DoorEvent:
+    """The same event, marked as one that the register could not take."""
+    return dataclasses.replace(event, written=False)
+
+
+def _finite_score(candidate: Candidate | None) -> float | None:
+    """A network in trouble gives scores that are not finite: the reason says so, the score is left out."""
+    return candidate.score if candidate is not None and math.isfinite(candidate.score) else None

@@ -1,0 +1,252 @@
+"""`EnrolmentService`: enrols people by pictures, and adds pictures later."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from enrollment.duplicates import DuplicateIndex
+from enrollment.pictures import ExaminedPicture, NamedPicture, examine, pictures_of_other_people
+from models.clock import SystemClock
+from models.domain import PersonId, Quality
+from models.errors import (
+    ConsentError,
+    DuplicatePersonError,
+    InputError,
+    RegisterChangedError,
+    ReleaseError,
+    UnknownPersonError,
+)
+from models.ports import Clock
+from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
+from models.register.register import Register
+from models.release.store import Release
+from models.vision.analysis import FaceAnalyser
+
+ATTEMPTS = 5
+"""So often somebody else may change people between looking for duplicates and writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalike:
+    """Somebody enrolled who is so like the newcomer that the door may ask for a second look.
+
+    Attributes:
+        name: of that person.
+        score: the best cosine similarity with the newcomer's pictures.
+    """
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an enrolment led to.
+
+    Attributes:
+        person: as the register keeps it.
+        pictures: name and quality of each picture that was taken.
+        lookalikes: people whom the operator should know about, the most alike first.
+    """
+
+    person: Person
+    pictures: tuple[tuple[str, Quality], ...]
+    lookalikes: tuple[Lookalike, ...]
+
+
+class EnrolmentService:
+    """Enrols people in a register with one release.
+
+    Args:
+        register: where people are kept.
+        analyser: with the release's network and the limits of quality for enrolment.
+        release: its thresholds tell duplicates and pictures of different people.
+        lookalike_margin: people scoring less than this below the door's threshold are told to the operator.
+        after_change: called after every change of people, to find the thresholds again.
+        clock: for the time of consent.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        analyser: FaceAnalyser,
+        release: Release,
+        *,
+        lookalike_margin: float = 0.05,
+        after_change: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._register = register
+        self._analyser = analyser
+        self._release = release
+        self._lookalike_score = release.threshold.value - lookalike_margin
+        self._after_change = after_change
+        self._clock = clock if clock is not None else SystemClock()
+        self._duplicates = DuplicateIndex(register, release.model_id)
+        self._active_release_id = register.active_release_id()
+
+    def examine(self, picture: NamedPicture, *, largest: bool = False) -> ExaminedPicture:
+        """The one good face of a picture, or the largest; raises as `enrollment.pictures.examine`."""
+        return examine(self._analyser, picture, largest=largest)
+
+    def pictures_of_other_people(self, pictures: Sequence[ExaminedPicture]) -> list[ExaminedPicture]:
+        """The pictures that are not of the person most of them show."""
+        return pictures_of_other_people(pictures, self._release)
+
+    def enrol(
+        self,
+        name: str,
+        pictures: Sequence[NamedPicture],
+        consent: str,
+        *,
+        allow_training: bool = False,
+        allow_duplicate: bool = False,
+    ) -> Enrolment:
+        """Enrol a person by pictures that all must be good.
+
+        Raises:
+            As `examine` and `enrol_examined`. Nothing is changed then.
+        """
+        examined = [self.examine(picture) for picture in pictures]
+        return self.enrol_examined(
+            name, examined, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
+        )
+
+    def enrol_examined(
+        self,
+        name: str,
+        pictures: Sequence[ExaminedPicture],
+        consent: str,
+        *,
+        allow_training: bool = False,
+        allow_duplicate: bool = False,
+    ) -> Enrolment:
+        """Enrol a person by examined pictures.
+
+        Raises:
+            InputError: no picture, a picture of somebody else among them, or no proper name.
+            DuplicatePersonError: the name is taken, or this face is enrolled under another name.
+            ConsentError: there is no consent text.
+            ReleaseError: another release became active since the desk was opened.
+            RegisterChangedError: others change people all the time.
+        """
+        if not consent.strip():
+            raise ConsentError("nobody is enrolled without consent: give the text that the person agreed to")
+        if not pictures:
+            raise InputError(f"{name}: there is no picture to enrol")
+        taken = self._register.find_person(name)
+        if taken is not None:
+            raise DuplicatePersonError(
+                f"{taken.name} is enrolled already ({taken.status}): add pictures with --add, erase that "
+                "person first, or choose another name"
+            )
+        odd = self.pictures_of_other_people(pictures)
+        if odd:
+            names = ", ".join(picture.name for picture in odd)
+            raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
+        purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if allow_training else set())
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                person, alike = self._check_and_insert(name, pictures, consent, purposes, allow_duplicate)
+                break
+            except RegisterChangedError:
+                if attempt == ATTEMPTS:
+                    raise
+        self._duplicates.add(person.person_id, pictures)
+        self._after_change()
+        return self._report(person, pictures, alike)
+
+    def add_pictures(self, name: str, pictures: Sequence[NamedPicture]) -> Enrolment:
+        """Add pictures of somebody who is enrolled, to be recognised better.
+
+        Raises:
+            UnknownPersonError: nobody has that name, or the person was revoked.
+            InputError: a picture is not of this person.
+            As `examine`. Nothing is changed then.
+        """
+        person = self._register.find_person(name)
+        if person is None:
+            raise UnknownPersonError(f"nobody is enrolled as {name}: see doorward people")
+        if person.status is PersonStatus.REVOKED:
+            raise UnknownPersonError(f"{person.name} was revoked: erase the person and enrol anew")
+        examined = [self.examine(picture) for picture in pictures]
+        if not examined:
+            raise InputError(f"{name}: there is no picture to add")
+        gallery, threshold = self._duplicates.gallery(), self._release.verify_threshold
+        for picture in examined:
+            score = gallery.scores_of(person.person_id, picture.analysis.embedding)
+            if not threshold.accepts(score, gallery.model_id):
+                raise InputError(
+                    f"{picture.name}: not recognised as {person.name} (score {score:.2f}, needed "
+                    f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
+                )
+        alike = [other for other in self._people_like(examined) if other[0] != person.person_id]
+        self._check_release()
+        self._register.add_templates(person.person_id, [_face_of(picture) for picture in examined])
+        self._after_change()
+        return self._report(person, examined, alike)
+
+    def _check_and_insert(
+        self,
+        name: str,
+        pictures: Sequence[ExaminedPicture],
+        consent: str,
+        purposes: set[Purpose],
+        allow_duplicate: bool,
+    ) -> tuple[Person, list[tuple[PersonId, float]]]:
+        """Look for duplicates and write, unless people changed in between: two desks may see one newcomer."""
+        alike = self._people_like(pictures)
+        self._check_release()
+        if not allow_duplicate:
+            self._refuse_duplicate(alike)
+        person = self._register.add_person(
+            name,
+            [_face_of(picture) for picture in pictures],
+            consent,
+            purposes,
+            self._clock.now(),
+            seen_revision=self._duplicates.revision,
+        )
+        return person, alike
+
+    def _check_release(self) -> None:
+        """A template of a network that is no longer in force would be found by no door."""
+        if self._register.active_release_id() != self._active_release_id:
+            raise ReleaseError("another release has become active: close this desk and open it again")
+
+    def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
+        """The two people most like each picture, with their best scores, the most alike first."""
+        gallery = self._duplicates.gallery()
+        best: dict[PersonId, float] = {}
+        for picture in pictures:
+            result = gallery.search(picture.analysis.embedding)
+            for candidate in (result.best, result.runner_up):
+                if candidate is not None:
+                    best[candidate.person_id] = max(candidate.score, best.get(candidate.person_id, -1.0))
+        return sorted(best.items(), key=lambda item: (-item[1], item[0]))
+
+    def _refuse_duplicate(self, alike: Sequence[tuple[PersonId, float]]) -> None:
+        if not alike:
+            return
+        person_id, score = alike[0]
+        threshold = self._release.duplicate_threshold
+        if threshold.accepts(score, self._release.model_id):
+            other = self._register.person(person_id)
+            raise DuplicatePersonError(
+                f"this face is enrolled as {other.name} ({other.status}; score {score:.2f}, duplicates from "
+                f"{threshold.value:.2f}): add the pictures there with --add, or give --allow-duplicate if "
+                "they are two people"
+            )
+
+    def _report(
+        self, person: Person, pictures: Sequence[ExaminedPicture], alike: Sequence[tuple[PersonId, float]]
+    ) -> Enrolment:
+        near = [(person_id, score) for person_id, score in alike if score >= self._lookalike_score]
+        return Enrolment(
+            person,
+            tuple((picture.name, picture.analysis.quality) for picture in pictures),
+            tuple(Lookalike(self._register.person(person_id).name, score) for person_id, score in near),
+        )
+
+
+def _face_of(picture: ExaminedPicture) -> EnrolledFace:
+    return EnrolledFace(picture.analysis.crop, picture.analysis.embedding)

@@ -1,0 +1,1 @@
+"""Re-training on the faces of a site: train, compare, promote or refuse."""

@@ -1,0 +1,129 @@
+"""Champion and challenger on the same faces, both as doors run them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from enrollment.retraining.gate import FaceSet, IntArray, Verdict, scores_of
+from enrollment.retraining.general_faces import CropsByPerson
+from models.domain import COSINE, FaceCrop, FloatArray, ImageArray
+from models.encoders.flipped import FlippedEncoder
+from models.encoders.openvino import OpenVinoEncoder
+from models.evaluation.tail import Tail, fit_tail
+from models.ports import Encoder
+from models.release.manifest import PREPROCESSING, Manifest, Thresholds
+from models.release.networks import SFACE
+from models.release.store import Release
+from models.storage.files import sha256_of
+
+MAX_THRESHOLD = 0.95
+VIEWS = 1
+"""Of each photo of the site's held-out people, as the camera sees it."""
+
+CameraView = Callable[[ImageArray, int], ImageArray]
+"""What a camera makes of photos, uint8 (N, 112, 112, 3), RGB, both ways; another number is another view."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedEmbeddings:
+    """What both networks say.
+
+    Attributes:
+        model_id: of the challenger, drawn from its bytes.
+        site: the site's people who were held out, their photos and then the views; site_crops: the same
+            crops, uint8 (N, 112, 112, 3), RGB.
+        general: people who have nothing to do with the site.
+    """
+
+    model_id: str
+    site: FaceSet
+    site_crops: ImageArray
+    general: FaceSet
+
+
+def embed_with_both(
+    champion: Release, challenger: Path, site: CropsByPerson, general: CropsByPerson, camera_view: CameraView
+) -> ComparedEmbeddings:
+    """Embed both sets of people with both networks.
+
+    Args:
+        see: what the site's camera makes of the held-out people's photos, which are what is enrolled.
+
+    Raises:
+        ModelError: a network cannot be run.
+        EmbeddingError: one answered with something that is no direction.
+    """
+    cores = len(os.sched_getaffinity(0))  # nobody waits at this door: take them all
+    model_id = f"{SFACE.name}-{sha256_of(challenger)[:16]}"
+    encoders = (
+        FlippedEncoder(OpenVinoEncoder(champion.encoder_path, champion.model_id, cores, at_once=cores)),
+        FlippedEncoder(OpenVinoEncoder(challenger, model_id, cores, at_once=cores)),
+    )
+    photos, owners = _flatten(site)
+    crops = np.concatenate([photos, *(camera_view(photos, view) for view in range(VIEWS))])
+    once = np.arange(len(photos))
+    faces = FaceSet(
+        *_embed(crops, encoders), people=np.tile(owners, 1 + VIEWS), view_of=np.tile(once, 1 + VIEWS)
+    )
+    others, whose = _flatten(general)
+    return ComparedEmbeddings(model_id, faces, crops, FaceSet(*_embed(others, encoders), people=whose))
+
+
+def _flatten(people: CropsByPerson) -> tuple[ImageArray, IntArray]:
+    owners = np.repeat(np.arange(len(people)), [len(images) for images in people.values()])
+    return np.concatenate(list(people.values())), owners
+
+
+def _embed(crops: ImageArray, encoders: tuple[Encoder, Encoder]) -> tuple[FloatArray, FloatArray]:
+    faces = [FaceCrop(crop) for crop in crops]
+    champion, challenger = (
+        np.stack([embedding.vector for embedding in encoder.embed(faces)]) for encoder in encoders
+    )
+    return champion, challenger
+
+
+def challenger_manifest(
+    now: datetime, champion: Release, compared: ComparedEmbeddings, verdict: Verdict
+) -> Manifest:
+    """The manifest of a challenger that passed the gate."""
+    faces = compared.general
+    tails = [_non_mated_tail(vectors, faces) for vectors in (faces.champion, faces.challenger)]
+    values = (champion.threshold, champion.verify_threshold, champion.duplicate_threshold)
+    return Manifest(
+        network=SFACE.name,
+        model_id=compared.model_id,
+        thresholds=Thresholds(*(carry_threshold(each.value, *tails) for each in values)),
+        parent=champion.release_id,
+        created_at=now.replace(microsecond=0),
+        evaluation={
+            each.name: {
+                "fmr": each.fmr,
+                "champion_fnmr": each.champion_fnmr,
+                "challenger_fnmr": each.challenger_fnmr,
+                "worse_by_at_most": each.worse_by_at_most,
+                "people": each.people,
+            }
+            for each in verdict.comparisons
+        },
+        files={},
+        preprocessing=PREPROCESSING,
+        metric=COSINE,
+    )
+
+
+def carry_threshold(value: float, champion: Tail, challenger: Tail) -> float:
+    """The threshold as deep in the challenger's tail of non-mated scores as `value` is in the champion's.
+
+    It holds until the new release is calibrated on the site's own gallery.
+    """
+    depth = (value - champion.start) / champion.scale
+    return min(MAX_THRESHOLD, challenger.start + depth * challenger.scale)
+
+
+def _non_mated_tail(vectors: FloatArray, faces: FaceSet) -> Tail:
+    first, second, same = faces.pairs()
+    return fit_tail(scores_of(vectors, first[~same], second[~same]))

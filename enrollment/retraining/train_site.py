@@ -1,0 +1,109 @@
+"""`site_trainer`: fine-tunes SFace on a site by `models.siamese`, and exports it for the door."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from enrollment.retraining.compare import CameraView
+from enrollment.retraining.general_faces import CropsByPerson
+from enrollment.retraining.retrain import Challenger, Train
+from models.domain import ImageArray
+from models.progress import Progress
+from models.release.weights import ensure_weights
+from models.settings.settings import Settings
+from models.siamese.augmentation import Augmentation, door_camera, night_camera, seeded_view
+from models.siamese.backbones import SFACE_BACKBONE
+from models.siamese.checkpoints import fingerprint
+from models.siamese.plan import TrainingPlan, TrainingResult
+from models.siamese.sface import fold_and_export
+from models.siamese.siamese_network import build_network, merge_head
+from models.siamese.strategies import Strategy
+from models.siamese.train import fine_tune
+
+ENCODER_NAME = "challenger.onnx"
+
+
+CAMERAS: Mapping[str, Callable[[], Augmentation]] = {"door": door_camera, "night": night_camera}
+"""What the camera at the door does to a face, by name."""
+
+
+def camera_view(camera: str, seed: int) -> CameraView:
+    """What a camera of `CAMERAS` makes of photos; the same photo and number give the same view."""
+    augmentation = CAMERAS[camera]()
+
+    def view_of(crops: ImageArray, view: int) -> ImageArray:
+        with torch.random.fork_rng(devices=[]):
+            views = [seeded_view(crop, augmentation, seed, view, photo) for photo, crop in enumerate(crops)]
+        return np.stack(views)
+
+    return view_of
+
+
+def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, camera: str = "door") -> Train:
+    """A trainer that starts from the pretrained network, whatever release is in use.
+
+    Each run thus learns all of today's consenting people, and nothing of those whose consent has ended.
+    Killed, it goes on from its last checkpoint when the same people and plan come again.
+    """
+
+    def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
+        pretrained = build_network(
+            SFACE_BACKBONE, ensure_weights(settings.weights.folder, settings.weights.source).sface_original
+        )
+        rehearsal = np.concatenate(list(general.values()))
+        checkpoints = _checkpoint_folder(settings.home / "training", plan, site, rehearsal)
+        with progress("training", plan.steps) as advance:
+            result = fine_tune(
+                site,
+                pretrained,
+                plan,
+                rehearsal_crops=rehearsal,
+                augmentation=CAMERAS[camera](),
+                on_step=lambda step: advance(min(1, step.step)),
+                checkpoint_dir=checkpoints,
+            )
+        shutil.rmtree(checkpoints.parent, ignore_errors=True)
+        path = scratch / ENCODER_NAME
+        fold_and_export(merge_head(result.network), path)
+        helped = result.best_step > 0 or plan.strategy == Strategy.PRETRAINED
+        return Challenger(path, _curves(result), _facts(plan, camera, result, len(rehearsal)), helped)
+
+    return train
+
+
+def _checkpoint_folder(parent: Path, plan: TrainingPlan, site: CropsByPerson, rehearsal: ImageArray) -> Path:
+    """A folder that belongs to this plan and these photos; checkpoints of others are removed."""
+    folder = parent / fingerprint(plan, *site.values(), rehearsal)[:16]
+    if parent.is_dir():
+        for other in parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+def _curves(result: TrainingResult) -> dict[str, list[tuple[float, float]]]:
+    steps = [step for step in result.history if step.step]
+    curves = {
+        "loss": [(float(step.step), step.loss) for step in steps],
+        "held-out error": [
+            (float(step.step), step.held_out_error)
+            for step in result.history
+            if step.held_out_error is not None
+        ],
+    }
+    return {name: points for name, points in curves.items() if points}
+
+
+def _facts(plan: TrainingPlan, camera: str, result: TrainingResult, rehearsed: int) -> dict[str, str]:
+    return {
+        "strategy": plan.strategy.value,
+        "camera": camera,
+        "steps": f"{max(0, len(result.history) - 1)} of at most {plan.steps}, best at {result.best_step}",
+        "learnt from": f"{len(result.trained_on)} people",
+        "watched while training": f"{len(result.held_out)} people",
+        "rehearsed": f"{rehearsed} photos of general faces",
+        "training took": f"{result.seconds:.0f} s",
+    }

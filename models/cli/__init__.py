@@ -1,0 +1,1 @@
+"""The command `doorward`: where it starts, how it writes, and the commands of `models`."""

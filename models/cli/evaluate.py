@@ -1,0 +1,163 @@
+"""Commands that measure: error rates on photographs, today's thresholds, and what another promise does.
+
+SciPy is imported when a command runs: a door must start without it.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.cli.output import Console, LineType, console_of
+from models.encoders.flipped import FlippedEncoder
+from models.encoders.openvino import OpenVinoEncoder
+from models.errors import CalibrationError, InputError
+from models.release.store import PRETRAINED_ID, load_release
+from models.release.weights import ensure_weights
+from models.site import open_site
+from models.vision.detector import YuNetDetector
+
+if TYPE_CHECKING:
+    from models.evaluation.evaluator import Evaluator
+
+FACES_PER_PHOTO = 3
+
+app = typer.Typer()
+evaluate_app = typer.Typer(no_args_is_help=True, help="Error rates on photographs, by ISO/IEC 19795.")
+app.add_typer(evaluate_app, name="evaluate")
+
+Out = Annotated[Path | None, typer.Option(help="Folder for the plots: det.png, roc.png, scores.png.")]
+ReleaseName = Annotated[str, typer.Option("--release", help="The release to measure.")]
+
+
+def _evaluator(console: Console, release_id: str) -> "Evaluator":
+    from models.evaluation.evaluator import Evaluator
+
+    settings = console.settings
+    release = load_release(settings, release_id)
+    weights = ensure_weights(settings.weights.folder, settings.weights.source)
+    detector = YuNetDetector(
+        weights.detector, settings.detector.score, settings.detector.max_side, FACES_PER_PHOTO
+    )
+    encoder = FlippedEncoder(
+        OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
+    )
+    return Evaluator(detector, encoder, release, console.progress)
+
+
+@evaluate_app.command("pairs")
+def evaluate_pairs(
+    ctx: typer.Context,
+    *,
+    pairs: Annotated[Path, typer.Option(help="Pairs in LFW's format.")],
+    images: Annotated[Path, typer.Option(help="NAME/NAME_0001.jpg for everyone in it.")],
+    calibrate_on: Annotated[
+        Path | None, typer.Option(help="Other pairs to take the threshold from; default: the other folds.")
+    ] = None,
+    calibrate_images: Annotated[
+        Path | None, typer.Option(help="The photographs of those; default: --images.")
+    ] = None,
+    release: ReleaseName = PRETRAINED_ID,
+    out: Out = None,
+) -> None:
+    """Is it one person? Accuracy, error rates with bounds, and the worst errors, on pairs of photographs."""
+    from models.evaluation.reports import pairs_text
+
+    console = console_of(ctx)
+    others = None if calibrate_on is None else (calibrate_on, calibrate_images or images)
+    record = _evaluator(console, release).pairs(pairs, images, others, out)
+    console.emit(LineType.EVALUATION_PAIRS, record, pairs_text(record))
+
+
+@evaluate_app.command("identification")
+def evaluate_identification(
+    ctx: typer.Context,
+    *,
+    gallery: Annotated[Path, typer.Option(help="The enrolled: one folder per person.")],
+    probes: Annotated[Path, typer.Option(help="Other photographs of them, in folders of the same names.")],
+    strangers: Annotated[Path, typer.Option(help="People who are not enrolled: one folder per person.")],
+    calibrate_on: Annotated[
+        Path | None,
+        typer.Option(help="Further people, neither enrolled nor strangers, to find the threshold with."),
+    ] = None,
+    target_fpir: Annotated[float | None, typer.Option(help="The promise; default: the settings'.")] = None,
+    release: ReleaseName = PRETRAINED_ID,
+    out: Out = None,
+) -> None:
+    """Who is it, if anybody? Strangers accepted and enrolled refused, under the threshold of a promise."""
+    from models.evaluation.reports import identification_text
+
+    console = console_of(ctx)
+    section = console.settings.error_rates
+    target = section.target_fpir if target_fpir is None else target_fpir
+    record = _evaluator(console, release).identification(
+        gallery,
+        probes,
+        strangers,
+        calibrate_on=calibrate_on,
+        target_fpir=target,
+        confidence=section.confidence,
+        out=out,
+    )
+    console.emit(LineType.EVALUATION_IDENTIFICATION, record, identification_text(record))
+
+
+@app.command()
+def calibrate(
+    ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, keep the old thresholds.")] = False,
+) -> None:
+    """Find the thresholds that keep the promise at today's gallery, and say what to expect of them."""
+    from models.evaluation.recalibration import calibrate_gallery, recalibrate
+    from models.evaluation.reports import calibration_record, calibration_text
+
+    console = console_of(ctx)
+    with open_site(console.settings) as site:
+        release = load_release(console.settings, site.register.active_release_id() or PRETRAINED_ID)
+        if dry_run:
+            found, _ = calibrate_gallery(site.register, release, console.settings)
+        else:
+            found = recalibrate(site.register, release, console.settings)
+    console.emit(
+        LineType.CALIBRATION,
+        calibration_record(found, release.release_id),
+        calibration_text(found, console.settings.error_rates.strangers_per_day),
+    )
+
+
+@app.command()
+def whatif(
+    ctx: typer.Context,
+    target_fpir: Annotated[float, typer.Option(help="The other promise, such as 0.01.")],
+    since: Annotated[str, typer.Option(help="From when on, such as 2026-11-01.")],
+) -> None:
+    """Judge the logged decisions again, under the threshold of another promise."""
+    from models.evaluation.recalibration import calibrate_gallery
+    from models.evaluation.reports import replay_record, replay_text
+    from models.evaluation.whatif import replay_decisions
+
+    console = console_of(ctx)
+    settings = console.settings
+    other = settings.model_copy(
+        update={"error_rates": settings.error_rates.model_copy(update={"target_fpir": target_fpir})}
+    )
+    start = _start(since)
+    with open_site(settings) as site:
+        release = load_release(settings, site.register.active_release_id() or PRETRAINED_ID)
+        found, _ = calibrate_gallery(site.register, release, other)
+        events = [e for e in site.register.events(since=start) if e.release == release.release_id]
+    if not events:
+        raise CalibrationError(f"no decision of release {release.release_id} is logged since {since}")
+    replayed = replay_decisions(events, found.identify.threshold.value, settings.decision.min_margin)
+    record = replay_record(replayed, found.identify, since)
+    console.emit(LineType.WHATIF, record, replay_text(record))
+
+
+def _start(since: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise InputError(f"{since} is no date: write it as 2026-11-01 or 2026-11-01T08:00") from error
+    # A date without a zone is meant in this machine's.
+    return at if at.tzinfo is not None else at.astimezone()

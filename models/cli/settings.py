@@ -1,0 +1,40 @@
+"""The command `config show`: every setting in force."""
+
+import json
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from models.cli.output import LineType, console_of
+from models.settings.settings import Settings, sections, variable_name
+
+app = typer.Typer()
+config_app = typer.Typer(no_args_is_help=True, help="The settings.")
+app.add_typer(config_app, name="config")
+
+
+@config_app.command("show")
+def show_settings(ctx: typer.Context) -> None:
+    """Every setting with the value in force, wherever it came from, as a settings file."""
+    console = console_of(ctx)
+    settings = console.settings
+    console.show(f"# home: {escape(str(settings.home))}")
+    for section in sections():
+        console.show(escape(f"\n[{section}]"))
+        for key, value in values_of(settings, section).items():
+            record = {"setting": f"{section}.{key}", "value": value}
+            line = f"{key} = {_toml(value)}" if value is not None else f"# {key} is not set"
+            console.emit(
+                LineType.SETTING, record | {"variable": variable_name(f"{section}.{key}")}, escape(line)
+            )
+
+
+def values_of(settings: Settings, section: str) -> dict[str, Any]:
+    """The keys and values of a table, those of its kind alone."""
+    table = getattr(settings, section)
+    return {key: getattr(table, key) for key in type(table).model_fields}
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)

@@ -1,0 +1,165 @@
+"""`DoorEvent`: what happened at a door, in the one form in which it is stored, logged, sent and shown."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, get_args
+
+from models.domain import Box, DenyReason, PersonId, Quality, QualityReason
+
+Outcome = Literal["granted", "denied", "fault"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+RECOGNISED = "recognised"
+"""The reason of a grant; those of everything else are `models.domain.DenyReason`."""
+
+REASONS = frozenset({RECOGNISED, *DenyReason})
+
+
+class EventKind(StrEnum):
+    """What sort of thing an event records."""
+
+    DECISION = "decision"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorEvent:
+    """A decision about one track, or a fault of the door. docs/reference/events.md lists the fields.
+
+    Attributes:
+        event_id: the running number that the register gave it; None before it was stored.
+        at: the time of day, with its zone.
+        door: the door's name, the setting `door.id`.
+        track: the number of the face's track; None for a fault of the door.
+        outcome: granted, denied, or fault: the door could not judge.
+        reason: `recognised`, or a `DenyReason`.
+        advice: what was wrong with the pictures, for the person to mend.
+        person_id: the person most alike, let in only where the outcome is granted; after an erasure a
+            random id that belongs to nobody.
+        score: fused cosine similarity of that person, in [-1, 1] (`access.evidence`).
+        runner_up_id, runner_up_score: the next person, and their score.
+        threshold: the score that was demanded.
+        release: the release that judged.
+        quality: of the newest picture.
+        box: where the face was, in pixels of the camera's picture.
+        frames: pictures that the decision rests on.
+        stages_ms: milliseconds that each stage took on the frame of the decision.
+        detail: what a fault was, in words.
+        clip_s: when the newest picture was taken, in seconds of the clock that stamped the pictures: in a
+            recording the place in it.
+        written: False when the register could not take the event; the door then stayed shut.
+
+    Raises:
+        ValueError: `at` has no zone, a number is not finite, or outcome or reason is not a known one.
+    """
+
+    at: datetime
+    door: str
+    outcome: Outcome
+    reason: str
+    track: int | None = None
+    advice: tuple[QualityReason, ...] = ()
+    person_id: PersonId | None = None
+    score: float | None = None
+    runner_up_id: PersonId | None = None
+    runner_up_score: float | None = None
+    threshold: float | None = None
+    release: str = ""
+    quality: Quality | None = None
+    box: Box | None = None
+    frames: int = 0
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
+    clip_s: float | None = None
+    written: bool = True
+    event_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ValueError("an event's time needs its zone")
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"an event's outcome is {', '.join(OUTCOMES)}, not {self.outcome!r}")
+        if self.reason not in REASONS:
+            raise ValueError(f"an event's reason is `recognised` or a deny reason, not {self.reason!r}")
+        for name in ("score", "runner_up_score", "threshold", "clip_s"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"an event's {name} is a finite number, not {value}")
+
+    @property
+    def kind(self) -> EventKind:
+        """A decision, or a fault."""
+        return EventKind.FAULT if self.outcome == "fault" else EventKind.DECISION
+
+    @property
+    def margin(self) -> float | None:
+        """Score minus the next person's score; None where there is no next person."""
+        if self.score is None or self.runner_up_score is None:
+            return None
+        return self.score - self.runner_up_score
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values by field name, `kind` and `margin` too; nothing is rounded, people are ids."""
+        return {
+            "kind": str(self.kind),
+            "event_id": self.event_id,
+            "at": self.at.isoformat(timespec="microseconds"),
+            "door": self.door,
+            "track": self.track,
+            "outcome": self.outcome,
+            "reason": str(self.reason),
+            "advice": [str(reason) for reason in self.advice],
+            "person_id": self.person_id,
+            "score": self.score,
+            "runner_up_id": self.runner_up_id,
+            "runner_up_score": self.runner_up_score,
+            "margin": self.margin,
+            "threshold": self.threshold,
+            "release": self.release,
+            "quality": None if self.quality is None else quality_record(self.quality),
+            "box": None if self.box is None else dataclasses.asdict(self.box),
+            "frames": self.frames,
+            "stages_ms": dict(self.stages_ms),
+            "detail": self.detail,
+            "clip_s": self.clip_s,
+            "written": self.written,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "DoorEvent":
+        """The event that `to_record` made this of.
+
+        Raises:
+            ValueError: a field is missing or unknown, or a value is not one that `to_record` writes.
+        """
+        values = {name: value for name, value in record.items() if name not in _DERIVED}
+        try:
+            quality, box = values["quality"], values["box"]
+            values["at"] = datetime.fromisoformat(values["at"])
+            values["advice"] = _reasons(values["advice"])
+            values["quality"] = None if quality is None else quality_from_record(quality)
+            values["box"] = None if box is None else Box(**box)
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"this is no record of an event: {error}") from error
+
+
+_DERIVED = frozenset({"kind", "margin"})
+
+
+def quality_record(quality: Quality) -> dict[str, Any]:
+    """A picture's quality as plain JSON values."""
+    return dataclasses.asdict(quality) | {"reasons": [str(reason) for reason in quality.reasons]}
+
+
+def quality_from_record(record: Mapping[str, Any]) -> Quality:
+    """The reverse of `quality_record`."""
+    return Quality(**{**record, "reasons": _reasons(record["reasons"])})
+
+
+def _reasons(names: list[str]) -> tuple[QualityReason, ...]:
+    return tuple(QualityReason(name) for name in names)

@@ -1,0 +1,59 @@
+"""What all faces of a gallery share says nothing about who somebody is: it is taken out of every score.
+
+Faces seen by one camera share its light and lens, and a network's faces lie to one side of its space: on LFW
+the mean of 800 people has a length of 0.31, not 0. Scores against that mean differ from person to person and
+from probe to probe, and push lookalike strangers up. Subtracting each side's score with the mean is a known
+normalisation of scores; here it is done to the vectors, so that one inner product gives the result:
+
+    x  ->  [ sqrt(1 - k) * unit(x - c),  sqrt(k) ]        with k = |c|^2
+
+The last number puts back for everybody what was taken out, so that scores stay on the scale of cosines.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.domain import FloatArray
+from models.errors import EmbeddingError
+
+TRUSTED_PEOPLE = 20
+"""The mean of this many people counts half; few people have a mean that is mostly themselves."""
+
+MAX_LENGTH = 0.5
+"""No gallery's faces share more than this; a longer mean is that of people who were enrolled twice."""
+
+SHORTEST_DIFFERENCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GalleryMean:
+    """The mean of a gallery's faces: float32 (D,), shorter than 1; zero leaves scores cosines."""
+
+    vector: FloatArray
+
+    @classmethod
+    def of(cls, people: FloatArray) -> "GalleryMean":
+        """Of people's fused vectors, float32 (N, D), N >= 1."""
+        mean = people.mean(axis=0, dtype=np.float64) * (len(people) / (len(people) + TRUSTED_PEOPLE))
+        length = float(np.linalg.norm(mean))
+        return cls(np.asarray(mean * min(1.0, MAX_LENGTH / max(length, MAX_LENGTH)), dtype=np.float32))
+
+    def remove(self, vectors: FloatArray) -> FloatArray:
+        """Unit vectors, float32 (..., D), as unit vectors without the mean, float32 (..., D + 1).
+
+        Raises:
+            EmbeddingError: they have another dimension, or one is not finite or is itself the mean.
+        """
+        if vectors.shape[-1:] != self.vector.shape:
+            raise EmbeddingError(
+                f"the gallery holds {len(self.vector)} numbers a face, not {vectors.shape[-1:]}"
+            )
+        shared = float(np.dot(self.vector, self.vector))
+        rest = vectors - self.vector
+        lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
+        if not np.isfinite(lengths).all() or (lengths < SHORTEST_DIFFERENCE).any():
+            raise EmbeddingError("a face cannot be told from the average of all: it cannot be judged")
+        scaled = rest * (np.sqrt(1.0 - shared) / lengths)
+        back = np.full((*vectors.shape[:-1], 1), np.sqrt(shared))
+        return np.concatenate([scaled, back], axis=-1, dtype=np.float32)

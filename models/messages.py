@@ -1,0 +1,87 @@
+"""Every sentence that Doorward says about a decision: reasons, advice, states of the lock.
+
+`message_for` and `headline_for` are for the person at the door, `picture_message` for an operator.
+docs/reference/deny-reasons.md says more, for operators.
+"""
+
+from models.domain import Decision, Deny, DenyReason, Grant, LockState, QualityReason
+from models.events import RECOGNISED
+
+REASON_MESSAGE: dict[DenyReason, str] = {
+    DenyReason.NOT_RECOGNISED: "Not recognised",
+    DenyReason.AMBIGUOUS: "Too alike to tell two people apart",
+    DenyReason.POOR_QUALITY: "The picture is not good enough",
+    DenyReason.NOT_ENOUGH_EVIDENCE: "One moment, please",
+    DenyReason.NOBODY_ENROLLED: "Nobody is enrolled",
+    DenyReason.NOT_ALLOWED_NOW: "Not allowed at this time",
+    DenyReason.STALE_FRAME: "The picture came too late",
+    DenyReason.CAMERA_FAULT: "The camera is out of order",
+    DenyReason.MODEL_FAULT: "The recognition is out of order",
+    DenyReason.REGISTER_FAULT: "The register is out of order",
+    DenyReason.LOCK_FAULT: "The lock is out of order",
+}
+GRANTED_MESSAGE = "The door is open"
+
+ADVICE_MESSAGE: dict[QualityReason, str] = {
+    QualityReason.TOO_SMALL: "Come closer to the camera.",
+    QualityReason.BLURRED: "Hold still for a moment.",
+    QualityReason.TURNED_AWAY: "Look straight at the camera.",
+    QualityReason.TILTED: "Hold your head upright.",
+    QualityReason.TOO_DARK: "There is too little light on your face.",
+    QualityReason.TOO_BRIGHT: "There is too much light on your face.",
+    QualityReason.LOW_CONTRAST: "The picture is too flat: wipe the lens or change the light.",
+    QualityReason.CUT_OFF: "Your face is not fully in the picture: step to the middle.",
+    QualityReason.OCCLUDED: "Something covers your face: take it off, please.",
+}
+"""To the person in front of a camera."""
+
+PICTURE_MESSAGE: dict[QualityReason, str] = {
+    QualityReason.TOO_SMALL: "the face is too small",
+    QualityReason.BLURRED: "the face is blurred",
+    QualityReason.TURNED_AWAY: "the face is turned away",
+    QualityReason.TILTED: "the head is tilted",
+    QualityReason.TOO_DARK: "the face is too dark",
+    QualityReason.TOO_BRIGHT: "the face is too bright",
+    QualityReason.LOW_CONTRAST: "the picture has too little contrast",
+    QualityReason.CUT_OFF: "the face is cut off at the edge of the picture",
+    QualityReason.OCCLUDED: "eyes or mouth show too little detail (covered, or not sharp)",
+}
+"""To an operator who has the picture as a file."""
+
+LOCK_MESSAGE: dict[LockState, str] = {
+    LockState.LOCKED: "Locked",
+    LockState.UNLOCKED: "Unlocked",
+    LockState.HELD_UNLOCKED: "Held unlocked",
+    LockState.UNKNOWN: "Lock does not answer",
+    LockState.JAMMED: "Lock is jammed",
+}
+
+
+def message_for(reason: str) -> str:
+    """What an event's reason says to the person at the door.
+
+    Raises:
+        ValueError: it is neither `recognised` nor a `DenyReason`.
+    """
+    return GRANTED_MESSAGE if reason == RECOGNISED else REASON_MESSAGE[DenyReason(reason)]
+
+
+def advice_for(decision: Decision | None) -> list[str]:
+    """What the person can do, one sentence each."""
+    return [ADVICE_MESSAGE[reason] for reason in decision.advice] if isinstance(decision, Deny) else []
+
+
+def headline_for(decision: Decision | None) -> str:
+    """The state of one track in a few words."""
+    match decision:
+        case Grant():
+            return GRANTED_MESSAGE
+        case Deny(reason):
+            return REASON_MESSAGE[reason]
+        case None:
+            return REASON_MESSAGE[DenyReason.NOT_ENOUGH_EVIDENCE]
+
+
+def picture_message(reasons: tuple[QualityReason, ...]) -> str:
+    """What is wrong with a picture of a face, in one clause for an operator."""
+    return ", ".join(PICTURE_MESSAGE[reason] for reason in reasons)

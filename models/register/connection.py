@@ -1,0 +1,125 @@
+"""How the register is reached: transactions that name their faults, and the key that belongs to the data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.orm import Session
+
+from models.errors import EncryptionKeyError, RegisterError
+from models.register import faces, state
+from models.register.database import WRITE, migrate, open_engine, schema_revision
+from models.register.faults import typed_faults
+from models.register.schema import SCHEMA_REVISION
+from models.storage.keys import Cipher, KeyFile
+
+
+class RegisterConnection:
+    """An open database with its key. Safe to share between threads."""
+
+    def __init__(self, path: Path, key: bytes | KeyFile, busy_timeout_s: float) -> None:
+        """Open only; `open` also prepares the schema and checks the key."""
+        self._path = path
+        self._key = key
+        self._known: Cipher | None = None
+        with typed_faults(path):
+            self.engine = open_engine(path, busy_timeout_s)
+            self._file = _identity(path)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes | KeyFile, busy_timeout_s: float) -> Self:
+        """Open, migrate and check; see `Register.open` for what is raised."""
+        vault = cls(path, key, busy_timeout_s)
+        try:
+            vault._prepare()
+        except BaseException:
+            vault.engine.dispose()
+            raise
+        return vault
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database, whatever others write meanwhile."""
+        with typed_faults(self._path):
+            self._check_file()
+            with Session(self.engine) as session, session.begin():
+                yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that holds the write lock; all of it is kept or, after an exception, nothing."""
+        engine = self.engine.execution_options(**{WRITE: True})
+        with typed_faults(self._path):
+            self._check_file()
+            with Session(engine) as session, session.begin():
+                yield session
+
+    def cipher(self, session: Session) -> Cipher:
+        """The key of this transaction; another process may have changed it since the last.
+
+        Raises:
+            EncryptionKeyError: it is not there.
+        """
+        key_id = state.state_of(session).key_id
+        known = self._known  # looked at once: another thread may replace it at any moment
+        if known is None or known.key_id != key_id:
+            known = self._find_key(key_id)
+            state.check_key(session, known)
+            self._known = known
+        return known
+
+    def rotate_key(self) -> str:
+        """See `Register.rotate_key`."""
+        if not isinstance(self._key, KeyFile):
+            raise EncryptionKeyError("only a key in a file can be changed: open the register with the file")
+        with self.writing() as session:
+            old = self.cipher(session)
+            self._key.promote(old.key_id)
+            self._key.remove_candidates()
+            new = self._key.create_candidate()
+            faces.encrypt_again(session, old, new)
+            state.change_key(session, new)
+        self._key.promote(new.key_id)
+        return new.key_id
+
+    def empty_log(self) -> None:
+        """Write the write-ahead log through and empty it, so that erased pages do not live on in it."""
+        with typed_faults(self._path), self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None, "an open connection has its driver's connection"  # noqa: S101
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _check_file(self) -> None:
+        """An open connection would go on with a file that was replaced or deleted, seen by nobody else."""
+        if _identity(self._path) != self._file:
+            raise RegisterError(f"{self._path} was replaced while in use: start this program again")
+
+    def _find_key(self, key_id: str) -> Cipher:
+        if isinstance(self._key, KeyFile):
+            return self._key.find(key_id)
+        cipher = Cipher(self._key)
+        if cipher.key_id != key_id:
+            raise EncryptionKeyError(
+                "this is not the key the register was written with: restore the right one"
+            )
+        return cipher
+
+    def _prepare(self) -> None:
+        """Migrate if needed, begin if new, and check the key. Locks nothing when all is as it should be."""
+        with self.reading() as session:
+            if schema_revision(session.connection()) == SCHEMA_REVISION and state.has_begun(session):
+                self.cipher(session)
+                return
+        with self.writing() as session:
+            migrate(session.connection())
+            if not state.has_begun(session):
+                key = self._key
+                state.create_state(session, key.load_or_create() if isinstance(key, KeyFile) else Cipher(key))
+            self.cipher(session)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What stays the same while a file is written and differs for another file of the same name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino

@@ -1,0 +1,22 @@
+"""`DecisionSettings`: the table `[decision]`."""
+
+from pydantic import Field
+
+from models.settings.base import Section
+
+
+class DecisionSettings(Section):
+    """How much evidence opens the door."""
+
+    min_frames: int = Field(default=3, ge=1, le=100)
+    """Pictures of one face that must agree."""
+    window_s: float = Field(default=1.0, gt=0, le=30)
+    """They must lie within this many seconds."""
+    min_margin: float = Field(default=0.05, ge=0, le=2)
+    """How far the best person's score must be above the next person's."""
+    cooldown_s: float = Field(default=5.0, ge=0, le=300)
+    """After a grant, the same face is not judged again for this many seconds."""
+    same_face_score: float = Field(default=0.4, ge=-1, le=1)
+    """A picture less like the others of its track than this is another person: evidence starts anew."""
+    max_faces: int = Field(default=3, ge=1, le=20)
+    """Faces judged per picture, the largest first."""

@@ -1,0 +1,16 @@
+"""`StorageSettings`: the table `[storage]`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from models.settings.base import Section
+
+
+class StorageSettings(Section):
+    """Where people, templates and events are kept."""
+
+    database: str = Field(default="register.sqlite", min_length=1)
+    """The register's file."""
+    key_file: Path = Path("keys/register.key")
+    """The key that templates and crops are encrypted with. Keep it apart from backups of the database."""

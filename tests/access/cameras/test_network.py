@@ -1,0 +1,144 @@
+"""Network cameras, read through HTTP from a server here that stalls, dies, comes back and freezes."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from access.cameras.newest import NewestFrameCamera, reconnect_delay_s
+from access.cameras.opencv import OpenCvCamera, shown_source
+from models.clock import SystemClock
+from models.errors import CameraAbsentError, CameraError, CameraFrozenError, CameraLostError
+from models.ports import Camera
+from tests.access.cameras.mjpeg import MjpegServer, number_of
+
+CLOCK = SystemClock()
+
+
+def plain(server: MjpegServer, read_timeout_s: float = 0.4) -> OpenCvCamera:
+    return OpenCvCamera(server.address, CLOCK, open_timeout_s=1.0, read_timeout_s=read_timeout_s)
+
+
+def newest(server: MjpegServer, lost_s: float = 0.6, frozen_s: float = 0.5) -> NewestFrameCamera:
+    return NewestFrameCamera(lambda: plain(server), CLOCK, lost_s=lost_s, frozen_s=frozen_s)
+
+
+def number_read(camera: Camera) -> int:
+    frame = camera.read()
+    assert frame is not None
+    return number_of(frame.image)
+
+
+def outcomes(camera: Camera, seconds: float) -> Iterator[type[CameraError] | None]:
+    """What reading gives for a while: None for a frame, or the error's class."""
+    ends_s = time.monotonic() + seconds
+    while time.monotonic() < ends_s:
+        try:
+            camera.read()
+            yield None
+        except CameraError as error:
+            yield type(error)
+
+
+def test_every_frame_comes_in_order_without_the_thread(server: MjpegServer) -> None:
+    with plain(server) as camera:
+        frames = [camera.read() for _ in range(5)]
+    numbers = [number_of(frame.image) for frame in frames]
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+    assert [frame.index for frame in frames] == list(range(5))
+
+
+def test_a_slow_reader_sees_the_present(server: MjpegServer) -> None:
+    with newest(server) as camera:
+        for _ in range(3):
+            time.sleep(0.3)
+            number = number_read(camera)
+            age_s = time.monotonic() - server.sent_s[number]
+            assert age_s < 0.2, "a frame is at most a few intervals of 40 ms old"
+
+
+def test_a_frame_is_delivered_once_and_dropped_ones_show_in_the_index(server: MjpegServer) -> None:
+    with newest(server) as camera:
+        first = camera.read()
+        time.sleep(0.4)
+        second, third = camera.read(), camera.read()
+    assert first is not None and second is not None and third is not None
+    assert second.index - first.index > 4
+    assert number_of(first.image) < number_of(second.image) < number_of(third.image)
+    assert first.captured_at_s < second.captured_at_s < third.captured_at_s
+
+
+def test_a_server_that_stalls_is_lost_and_comes_back(server: MjpegServer) -> None:
+    with newest(server) as camera:
+        assert camera.read() is not None
+        server.mode = "stalled"
+        start_s = time.monotonic()
+        with pytest.raises(CameraLostError, match="no picture"):
+            for _ in range(100):
+                camera.read()
+        assert 0.5 < time.monotonic() - start_s < 2.0
+        server.mode = "live"
+        assert None in outcomes(camera, 6.0), "the reader reconnects by itself"
+    assert server.connections >= 2
+
+
+def test_a_server_that_dies_is_lost_and_found_again(server: MjpegServer) -> None:
+    with newest(server) as camera:
+        assert camera.read() is not None
+        server.stop()
+        seen = list(outcomes(camera, 1.5))
+        assert seen[-1] is CameraLostError
+        server.start()
+        assert None in outcomes(camera, 6.0)
+    assert server.connections >= 2
+
+
+def test_a_frozen_picture_is_noticed_and_reported_until_it_moves(server: MjpegServer) -> None:
+    with newest(server) as camera:
+        assert camera.read() is not None
+        server.mode = "frozen"
+        seen = list(outcomes(camera, 2.0))
+        assert seen[0] is None
+        assert seen[-1] is CameraFrozenError
+        assert CameraLostError not in seen
+        server.mode = "live"
+        assert None in outcomes(camera, 6.0)
+
+
+def test_no_server_is_absent_at_once(server: MjpegServer) -> None:
+    server.stop()
+    start_s = time.monotonic()
+    for camera in (plain(server), newest(server)):
+        with pytest.raises(CameraAbsentError, match=r"127\.0\.0\.1"):
+            camera.__enter__()
+    assert time.monotonic() - start_s < 2.0
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_a_server_that_never_answers_is_absent_within_the_limit(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        camera = OpenCvCamera(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/", CLOCK, open_timeout_s=0.3)
+        start_s = time.monotonic()
+        with pytest.raises(CameraAbsentError):
+            camera.__enter__()
+    assert time.monotonic() - start_s < 1.5
+
+
+@pytest.mark.parametrize("device", [63, 10**30, -7])
+def test_a_device_that_is_not_there_is_absent(device: int) -> None:
+    with pytest.raises(CameraAbsentError, match="plugged in"):
+        OpenCvCamera(device, CLOCK, width=640, height=480).__enter__()
+
+
+def test_messages_show_no_password() -> None:
+    with pytest.raises(CameraAbsentError) as caught:
+        OpenCvCamera("http://admin:hunter2@127.0.0.1:9/live?token=s3", CLOCK, open_timeout_s=0.3).__enter__()
+    assert "hunter2" not in str(caught.value)
+    assert "s3" not in str(caught.value)
+    assert shown_source("rtsp://admin:hunter2@door.lan:554/live") == "the camera at rtsp://door.lan:554/live"
+
+
+def test_the_delay_grows_to_half_a_minute() -> None:
+    assert [reconnect_delay_s(attempt) for attempt in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert reconnect_delay_s(10**6) == 30

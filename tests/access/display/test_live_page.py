@@ -1,0 +1,123 @@
+"""The live page: what it shows, to whom, and that a person can read it without colours."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from access.display.live_page import COLOURS, LiveBoard, create_app, mark_faces, serve, state_of
+from access.visit import Visit
+from models.domain import Deny, DenyReason, Frame, Grant, LockState
+from models.errors import CameraLostError, ConfigError
+from tests.access.door import ADA, STRANGER, Door, Stand, picture
+
+NAMES = {ADA: "Ada <b>"}
+
+
+@pytest.fixture
+def board() -> LiveBoard:
+    return LiveBoard(lambda person_id: NAMES.get(person_id, "someone"))
+
+
+@pytest.fixture
+def client(board: LiveBoard) -> Iterator[FlaskClient]:
+    with create_app(board, "front", "A demo").test_client() as client:
+        yield client
+
+
+def watch(board: LiveBoard, door: Door, *stands: Stand, frames: int = 3) -> None:
+    for _ in range(frames):
+        for event in door.show(*stands):
+            board.record(event)
+    frame = Frame(picture(stands), door.clock.monotonic_s())
+    board.show(frame, door.loop.visible, door.lock.state(), 0.5)
+
+
+def test_before_anyone_comes_it_waits(client: FlaskClient) -> None:
+    assert client.get("/picture.jpg").status_code == 503
+    state = client.get("/state").get_json()
+    assert (state["state"], state["headline"], state["decisions"]) == (
+        "waiting",
+        "Nobody is at the door",
+        [],
+    )
+    page = client.get("/").get_data(as_text=True)
+    assert 'aria-live="polite"' in page
+    assert "<noscript>" in page
+
+
+def test_a_grant_welcomes_by_name_and_shows_the_open_lock(board: LiveBoard, client: FlaskClient) -> None:
+    watch(board, Door(), Stand(1))
+    state = client.get("/state").get_json()
+    assert (state["state"], state["headline"]) == ("granted", "Welcome, Ada <b>")
+    assert (state["lock"], state["lock_message"]) == ("unlocked", "Unlocked")
+    (line,) = state["decisions"]
+    assert (line["outcome"], line["message"], line["threshold"]) == ("granted", "Ada <b>", 0.5)
+    answer = client.get("/picture.jpg")
+    decoded = cv2.imdecode(np.frombuffer(answer.data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None and decoded.shape == (240, 640, 3)
+
+
+def test_a_denial_says_why_in_words(board: LiveBoard, client: FlaskClient) -> None:
+    watch(board, Door(), Stand(STRANGER))
+    state = client.get("/state").get_json()
+    assert (state["state"], state["headline"], state["lock"]) == ("denied", "Not recognised", "locked")
+    assert state["score"] < state["threshold"] == 0.5
+    assert state["counts"] == "0 granted, 1 denied, 0 out of order"
+
+
+def test_a_poor_picture_says_what_to_do(board: LiveBoard, client: FlaskClient) -> None:
+    watch(board, Door(), Stand(1, good=False))
+    state = client.get("/state").get_json()
+    assert state["advice"] == ["There is too little light on your face."]
+    assert (state["state"], state["score"]) == ("looking", None)
+
+
+def test_a_fault_is_listed(board: LiveBoard, client: FlaskClient) -> None:
+    for event in Door().loop.fault(CameraLostError("gone")):
+        board.record(event)
+    (line,) = client.get("/state").get_json()["decisions"]
+    assert (line["outcome"], line["message"]) == ("fault", "The camera is out of order")
+
+
+@pytest.mark.parametrize(
+    ("decision", "state"),
+    [
+        (Grant(ADA), "granted"),
+        (None, "looking"),
+        (Deny(DenyReason.NOT_ENOUGH_EVIDENCE), "looking"),
+        (Deny(DenyReason.POOR_QUALITY), "looking"),
+        (Deny(DenyReason.AMBIGUOUS), "denied"),
+        (Deny(DenyReason.REGISTER_FAULT), "fault"),
+    ],
+)
+def test_each_state_is_told_by_a_word_and_a_colour(decision: Grant | Deny | None, state: str) -> None:
+    door = Door()
+    door.show(Stand(1))
+    visit = Visit(1, door.loop.visible[0].face, decision=decision)
+    assert state_of(visit) == state
+    image = np.zeros((240, 640, 3), np.uint8)
+    marked = mark_faces(image, [visit])
+    assert not image.any()
+    assert (marked == COLOURS[state]).all(axis=2).sum() > 500
+
+
+def test_the_page_is_for_this_machine_alone(client: FlaskClient) -> None:
+    assert client.get("/state", headers={"Host": "evil.example"}).status_code == 400
+    headers = client.get("/").headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_it_is_served_and_a_taken_port_is_a_clear_error(board: LiveBoard) -> None:
+    app = create_app(board, "front", "A demo")
+    with serve(app, 0) as address:
+        with urllib.request.urlopen(f"{address}/state", timeout=5) as answer:
+            assert json.load(answer)["lock"] == LockState.LOCKED
+        port = int(address.rpartition(":")[2])
+        with pytest.raises(ConfigError, match="--port"), serve(app, port):
+            pass

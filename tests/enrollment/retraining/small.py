@@ -1,0 +1,114 @@
+"""A site in miniature: a network of one layer, people who are patterns of colour, a trainer that only copies.
+
+Everything around the network is the real thing: register, releases, gate, promotion.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from enrollment.retraining.general_faces import CropsByPerson
+from enrollment.retraining.retrain import Challenger
+from models.domain import COSINE, FaceCrop, ImageArray
+from models.encoders.flipped import FlippedEncoder
+from models.encoders.openvino import OpenVinoEncoder
+from models.register.records import EnrolledFace, Purpose
+from models.register.register import Register
+from models.release.manifest import PREPROCESSING, Manifest, Thresholds
+from models.release.promotion import promote
+from models.release.store import PRETRAINED_ID, Release, releases_folder, save_release
+from models.settings.settings import Settings
+from tests.models.release.test_store import NOON
+
+KEY = bytes(range(32))
+DIMENSION = 24
+CONSENT = "I agree."
+
+
+def write_network(path: Path, seed: int = 0, blindness: float = 0.0) -> Path:
+    """A random projection of 7x7 mean colours; `blindness` 1 sees nothing but a constant."""
+    rng = np.random.default_rng(seed)
+    weight = (1 - blindness) * rng.normal(size=(147, DIMENSION)).astype(np.float32)
+    nodes = [
+        helper.make_node("Sub", ["crop", "grey"], ["a"]),
+        helper.make_node("AveragePool", ["a"], ["b"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Flatten", ["b"], ["c"], axis=1),
+        helper.make_node("Gemm", ["c", "weight", "bias"], ["embedding"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.float32(127.5), "grey"),
+        numpy_helper.from_array(weight.astype(np.float32), "weight"),
+        numpy_helper.from_array(np.full(DIMENSION, 0.1, np.float32), "bias"),
+    ]
+    crop = helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["n", 3, 112, 112])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIMENSION])
+    graph = helper.make_graph(nodes, "small", [crop], [embedding], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    onnx.checker.check_model(model)
+    return path
+
+
+def photos(seed: int, count: int, noise: float = 25.0) -> ImageArray:
+    """uint8 (count, 112, 112, 3): a pattern per seed, and noise per photo."""
+    rng = np.random.default_rng(seed)
+    pattern = rng.uniform(60, 200, (7, 7, 3))
+    shots = pattern + rng.normal(0, noise, (count, 7, 7, 3))
+    return np.clip(shots, 0, 255).repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
+
+
+def dim(photos: ImageArray, view: int) -> ImageArray:
+    """A camera that gives darker pictures."""
+    return (photos * (0.9 - 0.1 * view)).astype(np.uint8)
+
+
+def people(first_seed: int, count: int, each: int = 4) -> CropsByPerson:
+    return {f"person {seed}": photos(seed, each) for seed in range(first_seed, first_seed + count)}
+
+
+def open_register(settings: Settings) -> Register:
+    return Register.open(settings.storage.database, KEY)
+
+
+def activate_champion(settings: Settings, register: Register, seed: int = 0, **network: float) -> str:
+    """Save a small network as a release and make it the active one."""
+    path = write_network(settings.home / "champion.onnx", seed, **network)
+    manifest = Manifest(
+        network="sface",
+        model_id=f"small-{seed}",
+        thresholds=Thresholds(identify=0.8, verify=0.7, duplicate=0.8),
+        parent=PRETRAINED_ID,
+        created_at=NOON,
+        evaluation={},
+        files={},
+        preprocessing=PREPROCESSING,
+        metric=COSINE,
+    )
+    release_id = save_release(releases_folder(settings), path, manifest)
+    promote(settings, register, release_id)
+    return release_id
+
+
+def enrol(
+    register: Register, release: Release, crops_by_person: CropsByPerson, *, training: bool = True
+) -> None:
+    encoder = FlippedEncoder(OpenVinoEncoder(release.encoder_path, release.model_id))
+    purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if training else set())
+    for name, images in crops_by_person.items():
+        crops = [FaceCrop(image) for image in images]
+        faces = [EnrolledFace(*pair) for pair in zip(crops, encoder.embed(crops), strict=True)]
+        register.add_person(name, faces, CONSENT, purposes)
+
+
+def copy_trainer(seed: int = 0, blindness: float = 0.0, helped: bool = True):
+    """A trainer that learns nothing and hands over a network of that seed."""
+
+    def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
+        assert not set(site) & set(general)
+        curve = [(1.0, 2.0), (2.0, 1.0)]
+        network = write_network(scratch / "challenger.onnx", seed, blindness)
+        return Challenger(network, {"loss": curve}, {"strategy": "copy"}, helped)
+
+    return train

@@ -1,0 +1,93 @@
+"""Networks made worse on purpose, on real faces, with the real gate."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from enrollment.retraining.compare import embed_with_both
+from enrollment.retraining.gate import GateLimits, judge
+from enrollment.retraining.general_faces import read_people
+from enrollment.retraining.train_site import camera_view, site_trainer
+from models.release.store import pretrained_release
+from models.release.weights import WeightFiles
+from models.settings.load import load_settings
+from models.siamese.losses import LossWeights
+from models.siamese.plan import TrainingPlan
+from models.siamese.strategies import Strategy
+from models.vision.detector import YuNetDetector
+
+SITE_PEOPLE, GENERAL_PEOPLE = 24, 60
+
+
+@contextmanager
+def silent(_description: str, _total: int) -> Iterator:
+    yield lambda _steps: None
+
+
+# With the usual weights both stay as good as they were: templates and rehearsal hold them.
+UNHELD = LossWeights(contrastive=1.0, template=0.0, anchor=0.0, rehearsal=0.0)
+NONSENSE = TrainingPlan(
+    strategy=Strategy.FEATURE_EXTRACTOR,
+    steps=60,
+    learning_rate=2e-2,
+    weights=UNHELD,
+    label_noise=0.9,
+    held_out_share=0.0,
+    views=1,
+    validate_every=30,
+)
+LEARNT_BY_HEART = TrainingPlan(
+    strategy=Strategy.FINE_TUNE_LAST,
+    last_stages=1,
+    steps=150,
+    learning_rate=2e-2,
+    weights=UNHELD,
+    held_out_share=0.0,
+    views=1,
+    validate_every=75,
+)
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plan", "learnt"),
+    [
+        pytest.param(NONSENSE, 16, id="taught wrong names"),
+        pytest.param(LEARNT_BY_HEART, 3, id="three people for too long"),
+    ],
+)
+def test_a_network_made_worse_is_refused(
+    plan: TrainingPlan,
+    learnt: int,
+    shared: Path,
+    weights: WeightFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.set_num_threads(2)
+    monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
+    settings = load_settings(home=tmp_path / "home")
+    images = shared / "data" / "lfw_dev" / "images"
+    everybody = read_people(
+        images, YuNetDetector(weights.detector), limit=SITE_PEOPLE + GENERAL_PEOPLE, photos=3, seed=3
+    )
+    names = sorted(everybody)
+    site, held_out, general = (
+        {name: everybody[name] for name in part} for part in (names[:learnt], names[16:24], names[24:])
+    )
+    challenger = site_trainer(settings, plan, silent)(site, general, tmp_path)
+    see = camera_view("door", 0)
+    trial = embed_with_both(pretrained_release(settings), challenger.encoder, held_out, general, see)
+    verdict = judge(trial.site, trial.general, GateLimits())
+    assert not verdict.passed
+    assert any("FNMR at FMR" in failure for failure in verdict.failures)
+    # The same gate lets the network through that it is compared with.
+    unchanged = site_trainer(settings, TrainingPlan(strategy=Strategy.PRETRAINED), silent)(
+        site, general, tmp_path
+    )
+    trial = embed_with_both(pretrained_release(settings), unchanged.encoder, held_out, general, see)
+    assert judge(trial.site, trial.general, GateLimits()).passed

@@ -1,0 +1,363 @@
+"""Who is admitted, who is refused and why, and that a refusal changes nothing."""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enrollment.enrol import EnrolmentService
+from enrollment.people import Roster
+from enrollment.pictures import NamedPicture
+from models.domain import Embedding, PersonId, Template
+from models.errors import (
+    ConsentError,
+    DuplicatePersonError,
+    InputError,
+    NoFaceError,
+    QualityError,
+    RegisterChangedError,
+    ReleaseError,
+    SeveralFacesError,
+    UnknownPersonError,
+)
+from models.gallery.gallery import Gallery
+from models.register.records import PersonStatus, Purpose
+from models.register.register import Register
+from tests.door_events import door_event
+from tests.enrollment.painted import (
+    BLURRED,
+    MODEL,
+    NOBODY,
+    SEVERAL,
+    PaintedAnalyser,
+    desk,
+    picture,
+    release,
+    vector_of,
+)
+
+WORDS = "I agree to be recognised."
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+def search(register: Register, person: int, take: int = 99) -> str | None:
+    """The name that a door would find above its threshold."""
+    gallery = Gallery.build(register.templates(MODEL), MODEL)
+    best = gallery.search(Embedding(vector_of(person, take), MODEL)).best
+    found = best is not None and release().threshold.accepts(best.score, MODEL)
+    return register.person(best.person_id).name if best is not None and found else None
+
+
+def test_an_enrolled_person_is_found_by_a_new_picture(service: EnrolmentService, register: Register) -> None:
+    done = service.enrol("Ada", [picture(1, 1), picture(1, 2)], WORDS)
+    assert [name for name, _ in done.pictures] == ["1-1.jpg", "1-2.jpg"]
+    assert done.lookalikes == ()
+    assert search(register, 1) == "Ada"
+    assert search(register, 2) is None
+    consent = register.consent(done.person.person_id)
+    assert (consent.text, consent.purposes) == (WORDS, {Purpose.RECOGNITION})
+    assert register.crops(Purpose.TRAINING) == []
+
+
+def test_consent_may_cover_training(service: EnrolmentService, register: Register) -> None:
+    service.enrol("Ada", [picture(1)], WORDS, allow_training=True)
+    assert len(register.crops(Purpose.TRAINING)) == 1
+
+
+@pytest.mark.parametrize(
+    ("pictures", "error", "message"),
+    [
+        ([], InputError, "no picture"),
+        ([picture(1, 1, NOBODY)], NoFaceError, "1-1.jpg: no face"),
+        ([picture(1, 1), picture(1, 2, SEVERAL)], SeveralFacesError, "1-2.jpg: 2 faces"),
+        ([picture(1, 1, BLURRED)], QualityError, "1-1.jpg: the face is blurred"),
+        ([picture(1, 1), picture(1, 2), picture(2, 1)], InputError, "^2-1.jpg: not the person of the other"),
+    ],
+)
+def test_a_refused_picture_is_named_and_nobody_is_enrolled(
+    service: EnrolmentService,
+    register: Register,
+    pictures: list[NamedPicture],
+    error: type[InputError],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        service.enrol("Ada", pictures, WORDS)
+    assert register.people() == []
+
+
+def test_a_quality_refusal_carries_its_reasons(service: EnrolmentService) -> None:
+    with pytest.raises(QualityError) as caught:
+        service.examine(picture(1, 1, BLURRED))
+    assert caught.value.reasons == ("blurred",)
+
+
+def test_the_largest_of_several_faces_is_taken_only_on_demand(service: EnrolmentService) -> None:
+    with pytest.raises(SeveralFacesError):
+        service.examine(picture(1, 1, SEVERAL))
+    assert service.examine(picture(1, 1, SEVERAL), largest=True).name == "1-1.jpg"
+    with pytest.raises(NoFaceError):
+        service.examine(picture(1, 1, NOBODY), largest=True)
+
+
+@pytest.mark.parametrize("words", ["", "  \n"])
+def test_nobody_is_enrolled_without_consent(
+    service: EnrolmentService, register: Register, words: str
+) -> None:
+    with pytest.raises(ConsentError):
+        service.enrol("Ada", [picture(1)], words)
+    assert register.people() == []
+
+
+def test_a_name_is_enrolled_once(service: EnrolmentService) -> None:
+    service.enrol("Ada", [picture(1)], WORDS)
+    with pytest.raises(DuplicatePersonError, match="Ada is enrolled already"):
+        service.enrol("ADA", [picture(2)], WORDS)
+
+
+@pytest.mark.parametrize("status", list(PersonStatus))
+def test_a_face_is_enrolled_once_even_after_it_was_locked_out(
+    service: EnrolmentService, register: Register, status: PersonStatus
+) -> None:
+    ada = service.enrol("Ada", [picture(1, 1)], WORDS).person
+    register.set_status(ada.person_id, status)
+    with pytest.raises(DuplicatePersonError, match=rf"enrolled as Ada \({status}; score 0\.\d\d"):
+        desk(register).enrol("Somebody Else", [picture(1, 2)], WORDS)
+    assert [person.name for person in register.people()] == ["Ada"]
+
+
+def test_twins_can_be_allowed_and_are_told_as_lookalikes(service: EnrolmentService) -> None:
+    service.enrol("Ada", [picture(1, 1)], WORDS)
+    done = service.enrol("Ada's twin", [picture(1, 2)], WORDS, allow_duplicate=True)
+    (lookalike,) = done.lookalikes
+    assert lookalike.name == "Ada"
+    before = Gallery.build(
+        [Template("one", PersonId("ada"), Embedding(vector_of(1, 1), MODEL))], MODEL
+    ).search(Embedding(vector_of(1, 2), MODEL))
+    assert before.best is not None
+    assert lookalike.score == pytest.approx(before.best.score, abs=1e-5)
+
+
+def test_somebody_between_two_people_is_told_to_the_operator(service: EnrolmentService) -> None:
+    service.enrol("Ada", [picture(1, 1)], WORDS)
+    service.enrol("Grace", [picture(2, 1)], WORDS)
+    service.enrol("Mary", [picture(3, 1)], WORDS)
+    done = service.enrol("Both", [picture(1, 5, other=2)], WORDS)
+    assert {lookalike.name for lookalike in done.lookalikes} == {"Ada", "Grace"}
+    assert [one.score for one in done.lookalikes] == sorted((o.score for o in done.lookalikes), reverse=True)
+
+
+def test_pictures_can_be_added_of_the_same_person_only(service: EnrolmentService, register: Register) -> None:
+    service.enrol("Ada", [picture(1, 1)], WORDS)
+    service.add_pictures("ada", [picture(1, 2)])
+    assert len(register.templates(MODEL)) == 2
+    with pytest.raises(InputError, match=r"2-1\.jpg: not recognised as Ada \(score"):
+        service.add_pictures("Ada", [picture(1, 3), picture(2, 1)])
+    assert len(register.templates(MODEL)) == 2
+    with pytest.raises(UnknownPersonError):
+        service.add_pictures("Grace", [picture(2, 1)])
+    with pytest.raises(InputError, match="no picture"):
+        service.add_pictures("Ada", [])
+
+
+def test_pictures_are_not_added_to_the_revoked(service: EnrolmentService, register: Register) -> None:
+    service.enrol("Ada", [picture(1, 1)], WORDS)
+    Roster(register, lambda: None).revoke("Ada")
+    with pytest.raises(UnknownPersonError, match="revoked"):
+        service.add_pictures("Ada", [picture(1, 2)])
+
+
+def test_every_change_is_followed_by_a_look_for_thresholds(register: Register) -> None:
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(register.gallery_revision())
+
+    service = EnrolmentService(register, PaintedAnalyser(), release(), after_change=look)
+    roster = Roster(register, look)
+    service.enrol("Ada", [picture(1)], WORDS)
+    service.add_pictures("Ada", [picture(1, 2)])
+    roster.suspend("Ada")
+    roster.restore("Ada")
+    roster.revoke("Ada")
+    roster.erase("Ada")
+    assert looks == sorted(set(looks))
+    assert len(looks) == 6
+    with pytest.raises(DuplicatePersonError):
+        [service.enrol("Ada", [picture(1)], WORDS), service.enrol("Ada", [picture(2)], WORDS)]
+    assert len(looks) == 7
+
+
+def test_suspended_people_come_back_and_revoked_ones_do_not(
+    service: EnrolmentService, register: Register
+) -> None:
+    roster = Roster(register, lambda: None)
+    service.enrol("Ada", [picture(1)], WORDS)
+    assert roster.suspend("ada").status is PersonStatus.SUSPENDED
+    assert search(register, 1) is None
+    assert roster.restore("ada").status is PersonStatus.ACTIVE
+    assert search(register, 1) == "Ada"
+    assert roster.revoke("ada").status is PersonStatus.REVOKED
+    with pytest.raises(ConsentError):
+        roster.restore("ada")
+    with pytest.raises(UnknownPersonError, match="nobody is enrolled as Grace"):
+        roster.erase("Grace")
+
+
+def test_a_person_is_shown_all_that_is_kept(
+    service: EnrolmentService, register: Register, tmp_path: Path
+) -> None:
+    ada = service.enrol("Ada", [picture(1, 1), picture(1, 2)], WORDS).person
+    grace = service.enrol("Grace", [picture(2, 1)], "Other words.").person
+    for person in (ada, grace):
+        register.append_event(
+            door_event(outcome="granted", reason="recognised", person_id=person.person_id, score=0.75)
+        )
+    roster = Roster(register, lambda: None)
+    roster.revoke("Ada")
+    written = roster.export("ada", tmp_path / "for-ada")
+    assert [path.name for path in written] == ["person.json", "picture-1.png", "picture-2.png"]
+    text = written[0].read_text()
+    record = json.loads(text)
+    assert record["person"]["name"] == "Ada"
+    assert record["consent"]["text"] == WORDS
+    assert [event["score"] for event in record["events"]] == [0.75]
+    assert "Grace" not in text
+    assert grace.person_id not in text
+    shown = sorted(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB).tobytes() for path in written[1:])
+    kept = [PaintedAnalyser().only_face(picture(1, take).image).crop.image.tobytes() for take in (1, 2)]
+    assert shown == sorted(kept)
+    with pytest.raises(InputError, match="cannot be written"):
+        roster.export("Ada", written[0])
+    with pytest.raises(UnknownPersonError):
+        roster.export("Nobody", tmp_path)
+
+
+def test_an_erased_name_and_face_can_be_enrolled_anew(service: EnrolmentService, register: Register) -> None:
+    first = service.enrol("Ada", [picture(1)], WORDS).person
+    Roster(register, lambda: None).erase("Ada")
+    second = service.enrol("Ada", [picture(1)], WORDS).person
+    assert first.person_id != second.person_id
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    people=st.lists(st.integers(1, 200), min_size=1, max_size=6, unique=True),
+    ending=st.sampled_from(["suspend", "revoke", "erase"]),
+    data=st.data(),
+)
+def test_whoever_is_locked_out_is_never_found(people: list[int], ending: str, data: st.DataObject) -> None:
+    gone = data.draw(st.sets(st.sampled_from(people)))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Register.open(Path(folder) / "r.sqlite", bytes(32)) as register,
+    ):
+        service, roster = desk(register), Roster(register, lambda: None)
+        for person in people:
+            service.enrol(f"P{person}", [picture(person, 1)], WORDS)
+        for person in gone:
+            getattr(roster, ending)(f"P{person}")
+        for person in people:
+            assert search(register, person) == (None if person in gone else f"P{person}")
+
+
+@settings(max_examples=10, deadline=None)
+@given(order=st.permutations(list(range(1, 7))))
+def test_the_order_of_enrolment_does_not_matter(order: list[int]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Register.open(Path(folder) / "r.sqlite", bytes(32)) as register,
+    ):
+        service = desk(register)
+        for person in order:
+            service.enrol(f"P{person}", [picture(person, 1), picture(person, 2)], WORDS)
+        gallery = Gallery.build(register.templates(MODEL), MODEL)
+        for person in range(1, 9):
+            result = gallery.search(Embedding(vector_of(person, 7), MODEL))
+            scores = naive_scores(register.templates(MODEL), vector_of(person, 7))
+            assert result.best is not None
+            found = release().threshold.accepts(result.best.score, MODEL)
+            assert found == (person <= 6)
+            if found:
+                assert register.person(result.best.person_id).name == f"P{person}"
+                assert max(scores, key=lambda one: scores[one]) == result.best.person_id
+
+
+def naive_scores(templates: list[Template], probe: np.ndarray) -> dict[PersonId, float]:
+    """The best score of each person, by a plain loop."""
+    best: dict[PersonId, float] = {}
+    for template in templates:
+        score = float(sum(a * b for a, b in zip(template.embedding.vector, probe, strict=True)))
+        best[template.person_id] = max(score, best.get(template.person_id, -1.0))
+    return best
+
+
+def test_changes_by_somebody_else_are_noticed(service: EnrolmentService, register: Register) -> None:
+    service.enrol("Ada", [picture(1, 1)], WORDS)
+    desk(register).enrol("Grace", [picture(2, 1)], WORDS)
+    with pytest.raises(DuplicatePersonError, match=re.escape("enrolled as Grace")):
+        service.enrol("Grace again", [picture(2, 2)], WORDS)
+
+
+class SlowHand:
+    """A register on which somebody else acts just before a person is taken in."""
+
+    def __init__(self, register: Register, others: list[Callable[[], object]]) -> None:
+        self._register, self._others = register, others
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._register, name)
+
+    def add_person(self, *given: Any, **named: Any) -> Any:
+        if self._others:
+            self._others.pop(0)()
+        return self._register.add_person(*given, **named)
+
+
+def test_two_desks_cannot_enrol_one_newcomer_twice(register: Register) -> None:
+    other = desk(register)
+    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1, 1)], WORDS)])))
+    with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
+        slow.enrol("Eve", [picture(1, 2)], WORDS)
+    assert [person.name for person in register.people()] == ["Ada"]
+
+
+def test_two_desks_enrol_two_people_at_once(register: Register) -> None:
+    other = desk(register)
+    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1)], WORDS)])))
+    slow.enrol("Grace", [picture(2)], WORDS)
+    slow.enrol("Hedy", [picture(3)], WORDS)
+    with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
+        slow.enrol("Eve", [picture(1, 2)], WORDS)
+    assert [search(register, person) for person in (1, 2, 3)] == ["Ada", "Grace", "Hedy"]
+
+
+def test_a_register_that_never_stands_still_is_a_typed_error_and_changes_nothing(register: Register) -> None:
+    other = desk(register)
+    crowd = [
+        lambda number=number: other.enrol(f"P{number}", [picture(number)], WORDS) for number in range(2, 9)
+    ]
+    with pytest.raises(RegisterChangedError, match="try again"):
+        desk(cast(Register, SlowHand(register, crowd))).enrol("Ada", [picture(1)], WORDS)
+    assert register.find_person("Ada") is None
+
+
+def test_nobody_is_enrolled_for_a_release_that_is_no_longer_in_force(
+    service: EnrolmentService, register: Register
+) -> None:
+    service.enrol("Ada", [picture(1)], WORDS)
+    register.activate_release("another-release", MODEL, [])
+    with pytest.raises(ReleaseError, match="another release"):
+        service.enrol("Grace", [picture(2)], WORDS)
+    with pytest.raises(ReleaseError, match="another release"):
+        service.add_pictures("Ada", [picture(1, 2)])
+    assert len(register.templates(MODEL)) == 1

@@ -1,0 +1,200 @@
+"""Promises kept on people who were never seen, and what must hold for every gallery."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.domain import Embedding, PersonId, Template
+from models.errors import CalibrationError, EmbeddingError, ModelMismatchError
+from models.evaluation.calibration import ErrorRateTargets, calibrate
+from models.evaluation.identification import search_among, search_open_set
+from models.evaluation.reference import reference_for, synthetic_cohort
+from models.evaluation.tail import fit_searches
+from models.gallery.fusion import templates_by_person
+from models.gallery.gallery import Gallery
+from models.release.manifest import Thresholds
+from models.release.networks import SFACE_MODEL_ID
+from tests.models.evaluation.people import MODEL, make_cohort, make_templates
+
+DEFAULTS = Thresholds(0.55, 0.5, 0.6)
+
+
+def found_for(templates, **others):
+    promise = others.pop("promise", ErrorRateTargets())
+    return calibrate(templates, MODEL, promise, DEFAULTS, **others)
+
+
+@pytest.mark.parametrize("target", [0.01, 0.003])
+def test_the_promise_is_kept_for_strangers_never_seen(target):
+    templates = make_templates(200, seed=1)
+    found = found_for(templates, promise=ErrorRateTargets(target_fpir=target), cohort=make_cohort(1000))
+    strangers = make_cohort(20_000, seed=500)
+    grouped = templates_by_person(templates, MODEL)
+    best = search_among(list(grouped.values()), strangers)
+    observed = (best >= found.identify.threshold.value).mean()
+    assert target / 2 < observed < target * 2
+    assert observed < found.identify.bound
+
+
+def test_the_scores_are_those_of_the_doors_gallery():
+    templates = make_templates(40, seed=2)
+    strangers = make_cohort(20, seed=77)
+    gallery = Gallery.build(templates, MODEL)
+    at_the_door = [gallery.search(Embedding(vector.copy(), MODEL)).best.score for vector in strangers]
+    grouped = {str(name): vectors for name, vectors in templates_by_person(templates, MODEL).items()}
+    assert search_among(list(grouped.values()), strangers) == pytest.approx(at_the_door, abs=1e-6)
+    tested = search_open_set(grouped, {}, strangers)
+    assert tested.strangers == pytest.approx(at_the_door, abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes=st.tuples(st.integers(0, 30), st.integers(0, 30)), target=st.floats(1e-4, 0.05))
+def test_a_larger_gallery_never_lowers_the_threshold_for_the_same_promise(sizes, target):
+    reference = fit_searches(np.random.default_rng(3).normal(0.35, 0.04, 1000), 500)
+    small, large = sorted(sizes)
+    templates = make_templates(large, photos=1)
+    promise = ErrorRateTargets(target_fpir=target)
+    few = found_for(templates[:small], promise=promise, reference=reference)
+    many = found_for(templates, promise=promise, reference=reference)
+    assert few.identify.threshold.value <= many.identify.threshold.value
+    assert few.duplicate.threshold.value <= many.duplicate.threshold.value
+    assert few.verify.threshold.value == many.verify.threshold.value
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_order_does_not_matter(seed):
+    templates = make_templates(50)
+    mixed = [templates[row] for row in np.random.default_rng(seed).permutation(len(templates))]
+    assert found_for(templates) == found_for(mixed)
+    cohort = make_cohort(60)
+    one, other = found_for(templates, cohort=cohort), found_for(mixed, cohort=cohort[::-1])
+    # The last digit of a product of matrices may depend on where a row stands.
+    assert one.identify.threshold.value == pytest.approx(other.identify.threshold.value, abs=1e-5)
+    assert one.identify.bound == pytest.approx(other.identify.bound, rel=1e-3)
+
+
+def test_more_pictures_of_each_raise_the_threshold_of_the_first_day():
+    reference = fit_searches(np.random.default_rng(3).normal(0.35, 0.04, 1000), 500)
+    one = found_for(make_templates(10, photos=1), reference=reference).identify.threshold.value
+    three = found_for(make_templates(10, photos=3), reference=reference).identify.threshold.value
+    assert one < three
+
+
+def test_without_any_source_the_default_stands_and_a_warning_says_what_is_missing():
+    found = found_for(make_templates(3))
+    assert found.identify.threshold.value == DEFAULTS.identify
+    assert found.verify.threshold.value == DEFAULTS.verify
+    assert found.duplicate.threshold.value == DEFAULTS.duplicate
+    assert found.identify.expected is None and found.days_to_false_accept is None
+    assert any("Enrol 31 people" in warning for warning in found.warnings)
+
+
+def test_nobody_enrolled_is_calibrated_by_the_reference():
+    found = calibrate(
+        [], SFACE_MODEL_ID, ErrorRateTargets(), DEFAULTS, reference=reference_for(SFACE_MODEL_ID)
+    )
+    assert 0.3 < found.identify.threshold.value < 0.6
+    assert (found.people, found.fnir) == (0, None)
+
+
+def test_the_packaged_reference_is_measured_for_one_network_only():
+    reference = reference_for(SFACE_MODEL_ID)
+    assert reference.searches > 1000
+    assert reference_for("somebody-elses-network") is None
+
+
+def test_the_packaged_cohort_is_of_unit_vectors_and_raises_the_threshold_among_its_like():
+    cohort = synthetic_cohort(SFACE_MODEL_ID)
+    assert cohort.shape[0] > 100
+    assert np.linalg.norm(cohort, axis=1) == pytest.approx(1, abs=1e-5)
+    assert synthetic_cohort("somebody-elses-network") is None
+    like = [
+        Template(str(row), PersonId(str(row)), Embedding(cohort[row].copy(), SFACE_MODEL_ID))
+        for row in range(5)
+    ]
+    reference = reference_for(SFACE_MODEL_ID)
+    bare = calibrate(like, SFACE_MODEL_ID, ErrorRateTargets(), DEFAULTS, reference=reference)
+    found = calibrate(
+        like, SFACE_MODEL_ID, ErrorRateTargets(), DEFAULTS, reference=reference, synthetic=cohort[5:]
+    )
+    assert found.identify.threshold.value > bare.identify.threshold.value + 0.02
+
+
+def test_a_few_people_are_warned_of_and_many_are_not():
+    reference = fit_searches(np.random.default_rng(3).normal(0.35, 0.04, 1000), 500)
+    assert any("too few" in w for w in found_for(make_templates(5), reference=reference).warnings)
+    assert any("bound is wide" in w for w in found_for(make_templates(40), reference=reference).warnings)
+    assert not any("few" in w for w in found_for(make_templates(150), reference=reference).warnings)
+
+
+def test_what_an_operator_is_told_fits_together():
+    found = found_for(
+        make_templates(150, photos=2), promise=ErrorRateTargets(target_fpir=0.01, strangers_per_day=50)
+    )
+    identify = found.identify
+    assert identify.expected <= 0.0100001
+    assert identify.expected <= identify.bound <= 0.02 * 1.01
+    assert found.days_to_false_accept == pytest.approx(1 / (identify.expected * 50))
+    assert found.days_to_false_accept_at_least == pytest.approx(1 / (identify.bound * 50))
+    assert found.fnir_interval.covers(found.fnir)
+    assert found.verify.threshold.value < identify.threshold.value
+    assert (found.people, found.templates, found.searches["searches"]) == (150, 300, 300)
+
+
+def test_fnir_is_what_leaving_each_picture_out_counts():
+    templates = make_templates(40, photos=2, noise=1.2)
+    found = found_for(templates, promise=ErrorRateTargets(target_fpir=0.01))
+    value, missed = found.identify.threshold.value, 0
+    everyone = Gallery.build(templates, MODEL)
+    for template in templates:
+        twin = [t for t in templates if t.person_id == template.person_id and t is not template]
+        own = everyone._mean.remove(twin[0].embedding.vector) @ everyone._mean.remove(
+            template.embedding.vector
+        )
+        rest = [
+            everyone.scores_of(person, template.embedding)
+            for person in everyone.people
+            if person != template.person_id
+        ]
+        missed += own < value or max(rest) >= own
+    assert found.fnir == pytest.approx(missed / len(templates))
+    assert 0 < found.fnir < 1
+
+
+def test_a_thousand_people_take_less_than_a_second_of_work():
+    templates = make_templates(1000, photos=2)
+    start = time.process_time()
+    found_for(templates)
+    assert time.process_time() - start < 3
+
+
+def test_another_network_is_refused():
+    mixed = [*make_templates(2), *make_templates(1, seed=5, model_id="net-b")]
+    with pytest.raises(ModelMismatchError):
+        found_for(mixed)
+    with pytest.raises(ModelMismatchError):
+        found_for(make_templates(2), cohort=np.eye(8, dtype=np.float32))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_not_finite_is_refused(bad):
+    cohort = make_cohort(40).copy()
+    cohort[3, 2] = bad
+    with pytest.raises(EmbeddingError):
+        found_for(make_templates(2), cohort=cohort)
+    embedding = make_templates(1)[0].embedding
+    embedding.vector.flags.writeable = True
+    embedding.vector[0] = bad
+    with pytest.raises(EmbeddingError):
+        found_for([Template("x", PersonId("x"), embedding), *make_templates(2, seed=8)])
+
+
+@pytest.mark.parametrize("rates", [{"target_fpir": 0.0}, {"target_fmr_verify": 1.0}, {"confidence": 1.0}])
+def test_what_is_no_promise_is_refused(rates):
+    with pytest.raises(CalibrationError):
+        found_for(make_templates(2), promise=ErrorRateTargets(**rates))

@@ -1,0 +1,140 @@
+"""A release becomes active with all its templates or not at all, and thresholds belong to one gallery."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from models.domain import COSINE, Threshold
+from models.errors import CalibrationError, ModelMismatchError, ReleaseError
+from models.register.records import Calibration, CropEmbedding, PersonStatus, Purpose, ThresholdPurpose
+from models.register.register import Register
+from tests.models.register.faces import MODEL, embedding, face
+
+NEXT = "network-b"
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+def embedded_again(register: Register, seed: int = 50) -> list[CropEmbedding]:
+    crops = register.crops(Purpose.RECOGNITION)
+    return [CropEmbedding(crop.crop_id, embedding(seed + place, NEXT)) for place, crop in enumerate(crops)]
+
+
+def calibration(
+    revision: int, value: float = 0.5, purpose: ThresholdPurpose = ThresholdPurpose.IDENTIFY
+) -> Calibration:
+    return Calibration(
+        "release-a", purpose, Threshold(value, COSINE, MODEL), revision, {"target_fpir": 0.001}, NOON
+    )
+
+
+def test_a_new_register_has_no_active_release(register: Register) -> None:
+    assert register.active_release_id() is None
+
+
+def test_a_release_is_activated_with_its_templates(register: Register) -> None:
+    register.add_person("Ada", [face(1), face(2)], "I agree.")
+    revision = register.gallery_revision()
+    assert register.activate_release("release-b", NEXT, embedded_again(register)) == revision + 1
+    assert register.active_release_id() == "release-b"
+    assert len(register.templates(NEXT)) == len(register.templates(MODEL)) == 2
+    register.activate_release("release-a", MODEL, [])
+    assert register.active_release_id() == "release-a", "the old templates are there to go back to"
+
+
+def test_pictures_read_before_a_release_became_active_are_refused(register: Register) -> None:
+    """A desk that opened before a promotion must not enrol somebody whom no door will ever find."""
+    register.add_person("Ada", [face(1)], "I agree.")
+    register.activate_release("release-b", NEXT, embedded_again(register))
+    with pytest.raises(ModelMismatchError, match="enrol them again"):
+        register.add_person("Grace", [face(2, MODEL)], "I agree.")
+    assert [person.name for person in register.people()] == ["Ada"]
+    register.add_person("Grace", [face(2, NEXT)], "I agree.")
+
+
+def test_embedding_again_replaces_what_the_network_said_before(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    register.activate_release("release-b", NEXT, embedded_again(register, seed=50))
+    register.activate_release("release-b", NEXT, embedded_again(register, seed=60))
+    (template,) = register.templates(NEXT)
+    assert template.embedding.vector.tobytes() == embedding(60, NEXT).vector.tobytes()
+
+
+@pytest.mark.parametrize("status", [PersonStatus.ACTIVE, PersonStatus.SUSPENDED])
+def test_nobody_may_be_left_without_a_template(register: Register, status: PersonStatus) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    templates = embedded_again(register)
+    late = register.add_person("Grace", [face(2)], "I agree.")
+    register.set_status(late.person_id, status)
+    revision = register.gallery_revision()
+    with pytest.raises(ReleaseError, match=r"1 people have no template of network-b \(Grace\)"):
+        register.activate_release("release-b", NEXT, templates)
+    assert register.active_release_id() is None
+    assert register.templates(NEXT) == []
+    assert register.gallery_revision() == revision
+
+
+def test_the_revoked_and_the_erased_hold_up_no_release(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    revoked = register.add_person("Grace", [face(2)], "I agree.")
+    erased = register.add_person("Mary", [face(3)], "I agree.")
+    templates = embedded_again(register)
+    register.erase(erased.person_id)
+    register.set_status(revoked.person_id, PersonStatus.REVOKED)
+    register.activate_release("release-b", NEXT, templates)
+    assert len(register.templates(NEXT)) == 1
+
+
+def test_templates_of_another_network_are_refused(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    (crop,) = register.crops(Purpose.RECOGNITION)
+    with pytest.raises(ReleaseError, match="cannot be part of"):
+        register.activate_release("release-b", NEXT, [CropEmbedding(crop.crop_id, embedding(1, MODEL))])
+    assert register.active_release_id() is None
+
+
+def test_a_calibration_is_good_for_the_gallery_it_was_made_of(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    before = register.gallery_revision()
+    good_for = register.save_calibration(
+        calibration(before, 0.4), calibration(before, 0.3, ThresholdPurpose.VERIFY)
+    )
+    assert good_for == register.gallery_revision() > before
+    found = register.latest_calibrations("release-a")
+    assert {purpose: item.threshold.value for purpose, item in found.items()} == {
+        ThresholdPurpose.IDENTIFY: 0.4,
+        ThresholdPurpose.VERIFY: 0.3,
+    }
+    assert {item.gallery_revision for item in found.values()} == {good_for}
+    assert found[ThresholdPurpose.IDENTIFY].details == {"target_fpir": 0.001}
+    register.add_person("Grace", [face(2)], "I agree.")
+    latest = register.latest_calibration("release-a")
+    assert latest is not None
+    assert latest.gallery_revision != register.gallery_revision()
+
+
+def test_a_calibration_of_a_gallery_that_has_changed_is_refused(register: Register) -> None:
+    revision = register.gallery_revision()
+    register.add_person("Ada", [face(1)], "I agree.")
+    with pytest.raises(CalibrationError, match="calibrate again"):
+        register.save_calibration(calibration(revision))
+    assert register.latest_calibration("release-a") is None
+
+
+def test_the_newest_calibration_counts_and_other_releases_have_their_own(register: Register) -> None:
+    for value in (0.5, 0.3, 0.4):
+        register.save_calibration(calibration(register.gallery_revision(), value))
+    latest = register.latest_calibration("release-a")
+    assert latest is not None
+    assert latest.threshold == Threshold(0.4, COSINE, MODEL)
+    assert register.latest_calibration("release-b") is None
+    assert register.latest_calibration("release-a", ThresholdPurpose.DUPLICATE) is None
+
+
+def test_a_snapshot_holds_parts_that_belong_together(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    register.save_calibration(calibration(register.gallery_revision()))
+    snapshot = register.snapshot("release-a", MODEL)
+    assert snapshot.gallery_revision == register.gallery_revision()
+    assert snapshot.active_release_id is None
+    assert len(snapshot.templates) == 1
+    assert snapshot.calibrations[ThresholdPurpose.IDENTIFY].gallery_revision == snapshot.gallery_revision
