@@ -14,9 +14,10 @@ from waitress.wasyncore import close_all  # type: ignore[import-untyped]
 
 from access.visit import PENDING, Visit
 from models.domain import Deny, DenyReason, Frame, Grant, ImageArray, LockState, PersonId
-from models.errors import ConfigError
+from models.errors import CameraLostError, ConfigError
 from models.events import RECOGNISED, DoorEvent
 from models.messages import LOCK_MESSAGE, advice_for, headline_for, message_for
+from models.problem_details import answer_with_problem_details
 
 HOST = "127.0.0.1"
 DECISIONS_SHOWN = 12
@@ -155,6 +156,7 @@ def create_app(board: LiveBoard, door: str, note: str) -> Flask:
     """The page of one door. It reads the board and changes nothing."""
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
+    answer_with_problem_details(app)
 
     @app.get("/")
     def page() -> str:
@@ -163,7 +165,9 @@ def create_app(board: LiveBoard, door: str, note: str) -> Flask:
     @app.get("/picture.jpg")
     def picture() -> Response:
         data = board.picture()
-        return Response(data, mimetype="image/jpeg") if data else Response(status=503)
+        if not data:
+            raise CameraLostError("the camera has delivered no picture yet: try again")
+        return Response(data, mimetype="image/jpeg")
 
     @app.get("/state")
     def state() -> dict[str, Any]:

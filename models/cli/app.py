@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +57,12 @@ def build_app() -> typer.Typer:
             typer.Option(envvar="DOORWARD_CONFIG", help="Settings file, if not HOME/doorward.toml."),
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+        _version: Annotated[
+            bool,
+            typer.Option(
+                "--version", is_eager=True, callback=_show_version, help="Show the version and end."
+            ),
+        ] = False,
     ) -> None:
         ctx.obj = Console(home=home, config=config, json=as_json)
 
@@ -65,6 +71,12 @@ def build_app() -> typer.Typer:
         app.registered_commands += commands.registered_commands
         app.registered_groups += commands.registered_groups
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"doorward {version('doorward')}")
+        raise typer.Exit
 
 
 def global_options_first(arguments: list[str]) -> list[str]:

@@ -50,7 +50,6 @@ class LineType(StrEnum):
     RETRAINING = "retraining"
     SETTING = "setting"
     SYNTHETIC = "synthetic"
-    VERSION = "version"
     WARNING = "warning"
     WEIGHTS = "weights"
     WHATIF = "whatif"

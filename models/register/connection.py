@@ -1,7 +1,10 @@
 """How the register is reached: transactions that name their faults, and the key that belongs to the data."""
 
+import os
+import sqlite3
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +15,7 @@ from models.register import faces, state
 from models.register.database import WRITE, migrate, open_engine, schema_revision
 from models.register.faults import typed_faults
 from models.register.schema import SCHEMA_REVISION
+from models.storage.files import sync_folder
 from models.storage.keys import Cipher, KeyFile
 
 
@@ -82,6 +86,28 @@ class RegisterConnection:
             state.change_key(session, new)
         self._key.promote(new.key_id)
         return new.key_id
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the database as it is now, while others read and write; see `Register.backup`."""
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with typed_faults(self._path), self.engine.connect() as connection:
+            self._check_file()
+            driver = connection.connection.driver_connection
+            assert driver is not None, "an open connection has its driver's connection"  # noqa: S101
+            os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            try:
+                with closing(sqlite3.connect(draft)) as copy:
+                    driver.backup(copy)
+                    # The copy is one file: what the write-ahead log holds is in it.
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                    (found,) = copy.execute("PRAGMA integrity_check").fetchone()
+                if found != "ok":
+                    raise RegisterError(f"the copy is damaged, and so may be {self._path}: {found}")
+                draft.replace(path)
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
+        sync_folder(path.parent)
 
     def empty_log(self) -> None:
         """Write the write-ahead log through and empty it, so that erased pages do not live on in it."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from models.domain import PersonId, Template
-from models.errors import ConsentError, RegisterChangedError, RegisterError
+from models.errors import ConsentError, InputError, RegisterChangedError, RegisterError
 from models.events import DoorEvent
 from models.register import events, faces, people, releases, state
 from models.register.connection import RegisterConnection
@@ -271,6 +271,21 @@ class Register:
     ) -> Calibration | None:
         """The newest calibration of a release for one purpose, whatever revision it is good for."""
         return self.latest_calibrations(release_id).get(purpose)
+
+    # --- copies -------------------------------------------------------------------------------------------
+
+    def backup(self, path: Path) -> None:
+        """Copy the register into one file, as it is now, while doors go on; the key is not in it.
+
+        Raises:
+            InputError: there is something at `path`, or its folder is absent.
+            StorageFullError, RegisterError: the copy cannot be written, or the database is damaged.
+        """
+        if path.exists():
+            raise InputError(f"{path} exists already: name a new file; nothing was overwritten")
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent}: make it first")
+        self._connection.copy_to(path)
 
     # --- the key ------------------------------------------------------------------------------------------
 

@@ -64,10 +64,13 @@ def load_settings(home: Path | None = None, config: Path | None = None) -> Setti
         config: the settings file; default: `DOORWARD_CONFIG`, else the home's `doorward.toml` if it is there.
 
     Raises:
-        ConfigError: the file cannot be read, a name is unknown, or a value is not allowed.
+        ConfigError: the home is a file, the file cannot be read, a name is unknown, or a value is not
+            allowed.
     """
     home = home or _path_from_environment("DOORWARD_HOME") or default_home()
     home = home.expanduser().absolute()
+    if home.exists() and not home.is_dir():
+        raise ConfigError(f"the home {home} is a file: name a folder with --home or DOORWARD_HOME")
     named = config or _path_from_environment("DOORWARD_CONFIG")
     path = named.expanduser() if named else home / FILE_NAME
     values = _read_toml(path) if named or path.exists() else {}

@@ -121,3 +121,18 @@ def test_it_is_served_and_a_taken_port_is_a_clear_error(board: LiveBoard) -> Non
         port = int(address.rpartition(":")[2])
         with pytest.raises(ConfigError, match="--port"), serve(app, port):
             pass
+
+
+def test_every_route_refuses_what_it_does_not_know_in_one_shape(board: LiveBoard) -> None:
+    app = create_app(board, "front", "A demo")
+    with app.test_client() as client:
+        answers = [client.get("/nothing"), client.get("/picture.jpg")]
+        answers.append(client.get("/state", headers={"Host": "elsewhere.example"}))
+        answers += [
+            client.delete(str(rule).replace("<path:filename>", "door.css"))
+            for rule in app.url_map.iter_rules()
+        ]
+    for answer in answers:
+        assert answer.status_code >= 400
+        assert answer.mimetype == "application/problem+json"
+        assert {"error", "message", "details"} <= set(answer.get_json())

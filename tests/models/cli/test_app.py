@@ -127,3 +127,40 @@ def test_asking_for_help_loads_no_network_and_no_web_framework() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--version")
+    assert (status, out) == (0, f"doorward {metadata('doorward')['Version']}\n")
+
+
+def test_a_home_that_is_a_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    status, _, err = run(capsys, "--home", str(tmp_path / "photo.jpg"), "people", "--json")
+    assert status == 1
+    assert json.loads(err)["error"] == "config_error"
+    assert "name a folder" in json.loads(err)["message"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["people"],
+        ["events"],
+        ["export", "Ada", "out"],
+        ["calibrate", "--dry-run"],
+        ["whatif", "--target-fpir", "0.01", "--since", "2026-11-01"],
+        ["backup", "copy.sqlite"],
+        ["key", "rotate"],
+        ["revoke", "Ada"],
+        ["promote", "x"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_on_a_mistyped_home_makes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
+) -> None:
+    status, _, err = run(capsys, "--home", str(tmp_path / "typo"), "--json", *command)
+    assert (status, json.loads(err)["error"]) == (1, "register_absent")
+    assert "typo" in json.loads(err)["message"]
+    assert list(tmp_path.iterdir()) == []
