@@ -30,7 +30,7 @@ REASON_OF: tuple[tuple[type[DoorwardError], DenyReason], ...] = (
 
 
 def reason_of(error: DoorwardError) -> DenyReason:
-    """The reason that an operator reads for this failure; `docs/decisions.md` explains it."""
+    """The reason that an operator reads for this failure; docs/reference/deny-reasons.md explains it."""
     return next(reason for kind, reason in REASON_OF if isinstance(error, kind))
 
 

@@ -1,4 +1,4 @@
-"""Two clocks: the system's, and one that stands still until it is moved."""
+"""`SystemClock` and `SimulatedClock`: the machine's time, and one that moves only when told."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every failure that Doorward knows by name.
+"""`DoorwardError`: the tree of every failure that has a name, and `error_record`.
 
 A caller that catches `DoorwardError` has caught them all; anything else is a bug and ends the process.
 Each message says what was wrong and what to do about it; `error_record` is the one form in which a failure

@@ -1,4 +1,4 @@
-"""The seams of Doorward: a port stands here only where at least two adapters exist, a simulated one included.
+"""The interfaces (ports) of Doorward: `Clock`, `Camera`, `Lock`, `Encoder`; each has two adapters or more.
 
 `tests/contracts/` runs one suite per port against every adapter.
 """

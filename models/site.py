@@ -1,4 +1,4 @@
-"""From settings to everything a command needs: the one place where a site's parts are put together."""
+"""`Site` and `SiteView`: register, networks, gallery and thresholds of a site, put together from the settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

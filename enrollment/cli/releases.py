@@ -1,7 +1,7 @@
 """Commands about releases: list, show, promote, roll back."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from models.release.manifest import Manifest, verify_release
 from models.release.promotion import promote, rollback
 from models.release.store import PRETRAINED_ID, list_releases, releases_folder
 from models.site import open_register, open_site
+
+ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Its id; see releases list.")]
 
 app = typer.Typer()
 releases_app = typer.Typer(no_args_is_help=True, help="Networks with their thresholds, as doors use them.")
@@ -39,7 +41,7 @@ def list_all(ctx: typer.Context) -> None:
 
 
 @releases_app.command("show")
-def show_release(ctx: typer.Context, release_id: str) -> None:
+def show_release(ctx: typer.Context, release_id: ReleaseId) -> None:
     """What a release says of itself, every byte checked."""
     console = console_of(ctx)
     manifest = verify_release(releases_folder(console.settings) / release_id)
@@ -47,7 +49,7 @@ def show_release(ctx: typer.Context, release_id: str) -> None:
 
 
 @app.command("promote")
-def promote_release(ctx: typer.Context, release_id: str) -> None:
+def promote_release(ctx: typer.Context, release_id: ReleaseId) -> None:
     """Make a release the one that every door uses: embed every stored crop anew, then change all at once."""
     console = console_of(ctx)
     with open_site(console.settings) as site, console.progress("embedding", None) as advance:
