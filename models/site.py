@@ -1,4 +1,4 @@
-"""`Site` and `SiteView`: register, networks, gallery and thresholds of a site, put together from the settings."""
+"""`Site` and `SiteView`: a site's register, networks, gallery and thresholds, made from the settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Commands that measure: error rates on photographs, today's thresholds, and what another promise does.
+"""The commands `evaluate`, `calibrate` and `whatif`: error rates on photographs, and thresholds.
 
 SciPy is imported when a command runs: a door must start without it.
 """
@@ -61,7 +61,7 @@ def evaluate_pairs(
     release: ReleaseName = PRETRAINED_ID,
     out: Out = None,
 ) -> None:
-    """Is it one person? Accuracy, error rates with bounds, and the worst errors, on pairs of photographs."""
+    """Measure 1:1 on pairs of photographs: accuracy, error rates with bounds, and the worst errors."""
     from models.evaluation.reports import pairs_text
 
     console = console_of(ctx)
@@ -81,11 +81,11 @@ def evaluate_identification(
         Path | None,
         typer.Option(help="Further people, neither enrolled nor strangers, to find the threshold with."),
     ] = None,
-    target_fpir: Annotated[float | None, typer.Option(help="The promise; default: the settings'.")] = None,
+    target_fpir: Annotated[float | None, typer.Option(help="The error rate to ask for; default: error_rates.target_fpir.")] = None,
     release: ReleaseName = PRETRAINED_ID,
     out: Out = None,
 ) -> None:
-    """Who is it, if anybody? Strangers accepted and enrolled refused, under the threshold of a promise."""
+    """Measure 1:N: strangers accepted, enrolled refused, under the threshold of a target error rate."""
     from models.evaluation.reports import identification_text
 
     console = console_of(ctx)
@@ -108,7 +108,7 @@ def calibrate(
     ctx: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, keep the old thresholds.")] = False,
 ) -> None:
-    """Find the thresholds that keep the promise at today's gallery, and say what to expect of them."""
+    """Find the thresholds that keep the target error rates for those enrolled now, and what to expect."""
     from models.evaluation.recalibration import calibrate_gallery, recalibrate
     from models.evaluation.reports import calibration_record, calibration_text
 
@@ -129,10 +129,10 @@ def calibrate(
 @app.command()
 def whatif(
     ctx: typer.Context,
-    target_fpir: Annotated[float, typer.Option(help="The other promise, such as 0.01.")],
+    target_fpir: Annotated[float, typer.Option(help="The other target, such as 0.01.")],
     since: Annotated[str, typer.Option(help="From when on, such as 2026-11-01.")],
 ) -> None:
-    """Judge the logged decisions again, under the threshold of another promise."""
+    """Judge the stored decisions again, under the threshold of another target error rate."""
     from models.evaluation.recalibration import calibrate_gallery
     from models.evaluation.reports import replay_record, replay_text
     from models.evaluation.whatif import replay_decisions
@@ -148,7 +148,7 @@ def whatif(
         found, _ = calibrate_gallery(site.register, release, other)
         events = [e for e in site.register.events(since=start) if e.release == release.release_id]
     if not events:
-        raise CalibrationError(f"no decision of release {release.release_id} is logged since {since}")
+        raise CalibrationError(f"no decision of release {release.release_id} is stored since {since}")
     replayed = replay_decisions(events, found.identify.threshold.value, settings.decision.min_margin)
     record = replay_record(replayed, found.identify, since)
     console.emit(LineType.WHATIF, record, replay_text(record))

@@ -1,4 +1,4 @@
-"""Commands about the networks."""
+"""The commands `weights fetch` and `weights list`."""
 
 import dataclasses
 from typing import Annotated

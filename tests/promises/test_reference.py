@@ -54,7 +54,8 @@ def test_every_failure_has_a_code_of_its_own_and_a_status() -> None:
     for kind in kinds:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code), kind
         assert 400 <= kind.status < 600, kind
-        assert set(error_record(kind("x", ["blurred"]) if kind is QualityError else kind("x"))) == {"error", "message", "details"}
+        error = kind("x", ["blurred"]) if kind is QualityError else kind("x")
+        assert set(error_record(error)) == {"error", "message", "details"}
 
 
 def test_every_field_of_an_event_is_listed() -> None:
