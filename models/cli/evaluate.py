@@ -81,7 +81,9 @@ def evaluate_identification(
         Path | None,
         typer.Option(help="Further people, neither enrolled nor strangers, to find the threshold with."),
     ] = None,
-    target_fpir: Annotated[float | None, typer.Option(help="The error rate to ask for; default: error_rates.target_fpir.")] = None,
+    target_fpir: Annotated[
+        float | None, typer.Option(help="The error rate to ask for; default: error_rates.target_fpir.")
+    ] = None,
     release: ReleaseName = PRETRAINED_ID,
     out: Out = None,
 ) -> None:

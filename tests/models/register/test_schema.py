@@ -2,15 +2,22 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
 
+from models.domain import Quality, QualityReason
 from models.register import migrations
+from models.register.database import WRITE, open_engine
 from models.register.register import Register
 from models.register.schema import SCHEMA_REVISION, Base
+from models.register.state import create_state
+from models.storage.keys import Cipher
+from tests.door_events import door_event
 
 
 def test_the_migrations_make_the_mapped_schema(register: Register) -> None:
@@ -38,3 +45,42 @@ def test_the_database_is_safe_against_power_cuts_and_keeps_nothing_erased(regist
 def test_the_database_is_readable_by_its_owner_only(register: Register, database: Path) -> None:
     assert register.people() == []
     assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_register_of_the_first_schema_is_migrated_with_its_events(database: Path) -> None:
+    engine = open_engine(database, 1.0)
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
+    config.set_main_option("path_separator", "os")
+    with engine.execution_options(**{WRITE: True}).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with Session(engine.execution_options(**{WRITE: True})) as session, session.begin():
+        create_state(session, Cipher(bytes(32)))
+        session.execute(
+            text(
+                "INSERT INTO events (at, door, track, outcome, reason, person_id, score, runner_up, "
+                "runner_up_score, threshold, release, quality, stages_ms, frames, detail) VALUES "
+                "('2026-11-02 12:00:00.000000', 'front', 3, 'denied', 'ambiguous', 'a', 0.5, 'b', 0.25, 0.4, "
+                """'r', '{"face_px": 99.5, "sharpness": 1, "yaw_deg": 2, "pitch_deg": 3, "roll_deg": 4, """
+                """"brightness": 5, "contrast": 6, "reasons": ["blurred"]}', '{"detect": 1.5}', 3, 'words')"""
+            )
+        )
+    engine.dispose()
+    with Register.open(database, bytes(32)) as register:
+        (event,) = register.events()
+    assert event == door_event(
+        event_id=1,
+        track=3,
+        reason="ambiguous",
+        person_id="a",
+        score=0.5,
+        runner_up_id="b",
+        runner_up_score=0.25,
+        threshold=0.4,
+        release="r",
+        quality=Quality(99.5, 1, 2, 3, 4, 5, 6, (QualityReason.BLURRED,)),
+        stages_ms={"detect": 1.5},
+        frames=3,
+        detail="words",
+    )
