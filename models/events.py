@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
@@ -32,7 +32,7 @@ class DoorEvent:
 
     Attributes:
         event_id: the running number that the register gave it; None before it was stored.
-        at: the time of day, with its zone.
+        at: the time of day; given with any zone, kept in UTC.
         door: the door's name, the setting `door.id`.
         track: the number of the face's track; None for a fault of the door.
         outcome: granted, denied, or fault: the door could not judge.
@@ -81,6 +81,8 @@ class DoorEvent:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
             raise ValueError("an event's time needs its zone")
+        # One moment has one form: in zones with summer time an hour comes twice.
+        object.__setattr__(self, "at", self.at.astimezone(UTC))
         if self.outcome not in OUTCOMES:
             raise ValueError(f"an event's outcome is {', '.join(OUTCOMES)}, not {self.outcome!r}")
         if self.reason not in REASONS:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,15 @@ def test_a_record_tells_kind_and_margin_and_names_people_by_id_alone() -> None:
     assert not any(name.endswith("name") for name in record)
     fault = door_event(outcome="fault", reason="camera_fault", track=None)
     assert (fault.kind, fault.to_record()["margin"]) == (EventKind.FAULT, None)
+
+
+def test_the_hour_that_comes_twice_is_two_moments() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    first, second = (
+        door_event(at=datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=fold)) for fold in (0, 1)
+    )
+    assert (second.at - first.at).total_seconds() == 3600
+    assert first.to_record()["at"] == "2026-10-25T00:30:00.000000+00:00"
 
 
 @pytest.mark.parametrize(
