@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
+from models.settings.base import KIND
 from models.settings.load import OTHER_VARIABLES, default_home, load_settings
 from models.settings.settings import keys_of, sections, setting_keys, variable_name
 from models.vision.quality import DOOR
@@ -172,6 +173,8 @@ def defaults_by_key() -> dict[str, set[str]]:
     for name, classes in sections().items():
         for key, field in [item for each in classes for item in each.model_fields.items()]:
             default = "required" if field.is_required() else json.dumps(field.default, default=str)
+            if key == KIND and len(classes) > 1:
+                default = "found"
             found.setdefault(f"{name}.{key}", set()).add("unset" if default == "null" else default)
     return found
 
