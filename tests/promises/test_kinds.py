@@ -1,4 +1,4 @@
-"""Every kind of camera or lock has settings, a maker, a peer in the contract suite, and a section of its page."""
+"""Every kind of camera or lock has settings, a maker, a contract test, and a section of its page."""
 
 import json
 import re
