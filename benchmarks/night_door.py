@@ -29,11 +29,9 @@ from models.release.weights import ensure_weights
 from models.siamese.augmentation import NightView
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
-from models.siamese.memory import keep_freed_memory
 from models.siamese.plan import TrainingPlan, TrainingStep
-from models.siamese.siamese_network import SiameseNetwork, build_network
-from models.siamese.strategies import Strategy
-from models.siamese.train import fine_tune
+from models.siamese.siamese_network import SiameseNetwork, Strategy, build_network
+from models.siamese.train import fine_tune, keep_freed_memory
 from models.vision.camera_model import NIGHT_DOOR, degrade
 
 TRAIN_FOLDS = (0, 1, 2)

@@ -27,8 +27,7 @@ from models.siamese.augmentation import NightView, door_camera
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan, TrainingStep
-from models.siamese.siamese_network import SiameseNetwork, build_network
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import SiameseNetwork, Strategy, build_network
 from models.siamese.train import fine_tune
 
 NUMBERS = EXPERIMENTS / "transfer.json"

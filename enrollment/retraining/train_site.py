@@ -19,8 +19,7 @@ from models.siamese.backbones import SFACE_BACKBONE
 from models.siamese.checkpoints import fingerprint
 from models.siamese.plan import TrainingPlan, TrainingResult
 from models.siamese.sface import fold_and_export
-from models.siamese.siamese_network import build_network, merge_head
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy, build_network, merge_head
 from models.siamese.train import fine_tune
 
 ENCODER_NAME = "challenger.onnx"

@@ -15,7 +15,7 @@ from models.release.weights import WeightFiles
 from models.settings.load import load_settings
 from models.settings.settings import Settings
 from models.siamese.plan import TrainingPlan
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from tests.enrollment.retraining.small import people
 
 SITE, GENERAL = people(0, 6, each=2), people(1000, 3, each=2)

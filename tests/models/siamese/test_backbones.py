@@ -11,8 +11,7 @@ from torch import nn
 from models.errors import ModelError, WeightsUnavailableError
 from models.siamese import torchvision_cpu
 from models.siamese.backbones import BACKBONES, load_backbone
-from models.siamese.siamese_network import build_network
-from models.siamese.strategies import Strategy, prepare
+from models.siamese.siamese_network import Strategy, build_network, prepare
 
 torchvision_cpu.import_torchvision()
 

@@ -11,7 +11,7 @@ import torch
 
 from models.errors import TrainingError
 from models.siamese.distributed import gather, own_share, rank, world_size
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from models.siamese.train import fine_tune
 from tests.conftest import ROOT
 from tests.models.siamese.test_train import GENERAL, PEOPLE, PLAN
@@ -56,7 +56,7 @@ def test_two_processes_match_one(tmp_path: Path, strategy: str):
     ],
 )
 def test_what_two_processes_cannot_share_is_refused(monkeypatch, untrained, changes, message):
-    monkeypatch.setattr("models.siamese.run.world_size", lambda: 2)
+    monkeypatch.setattr("models.siamese.train.world_size", lambda: 2)
     plan = replace(replace(PLAN, people_per_batch=2, rehearsal_per_batch=2), **changes)
     with pytest.raises(TrainingError, match=message):
         fine_tune(PEOPLE, untrained, plan, rehearsal_crops=GENERAL)

@@ -10,9 +10,8 @@ from torch.nn import functional
 from models.errors import ModelError
 from models.release.weights import WeightFiles
 from models.siamese.batches import embed_all
-from models.siamese.fixed_norm import fix_norms, slope
 from models.siamese.sface import load_sface
-from models.siamese.siamese_network import SiameseNetwork, build_network, merge_head
+from models.siamese.siamese_network import SiameseNetwork, build_network, fix_norms, merge_head, slope
 from tests.models.siamese.conftest import make_people
 
 CROPS = np.concatenate(list(make_people(3, 2).values()))
