@@ -107,7 +107,7 @@ def test_learning_that_helps_nobody_else_is_refused_with_a_report(
     assert (result.release_id, result.promoted) == (None, False)
     assert not result.verdict.passed
     assert len(result.refusals) == 1
-    assert result.refusals[0].startswith("nothing that was learnt helps")
+    assert result.refusals[0].startswith("training did not help people")
     page = result.report.read_text()
     assert "The gate was failed" in page
     assert result.refusals[0] in page

@@ -62,7 +62,7 @@ def test_a_short_run_gives_a_network_and_its_curves(settings: Settings, tmp_path
     challenger = site_trainer(settings, plan, bar)(SITE, GENERAL, tmp_path)
     assert sum(steps) == 4
     assert len(challenger.curves["loss"]) == 4
-    assert challenger.facts["learnt from"] == "6 people"
+    assert challenger.facts["trained on"] == "6 people"
     (embedding,) = OpenVinoEncoder(challenger.encoder, "a").embed([FaceCrop(SITE["person 0"][0])])
     assert embedding.dimension == 128
     # The checkpoint of a finished run is of no use to anybody.

@@ -84,7 +84,7 @@ def test_what_is_no_crop_is_refused(encoder: OpenVinoEncoder, image: np.ndarray)
 def test_an_answer_without_direction_is_refused(value: float) -> None:
     answer = np.zeros(128, np.float32)
     answer[5] = value
-    with pytest.raises(EmbeddingError, match="cannot be judged"):
+    with pytest.raises(EmbeddingError, match="cannot be compared"):
         unit_embedding(answer, SFACE_MODEL_ID)
 
 

@@ -241,5 +241,5 @@ def test_a_key_that_is_no_file_is_refused_without_waiting_for_it(
     register.close()
     key_file.path.unlink()
     os.mkfifo(key_file.path, 0o600)
-    with pytest.raises(EncryptionKeyError, match="is no file"):
+    with pytest.raises(EncryptionKeyError, match="is not a file"):
         Register.open(database, key_file)

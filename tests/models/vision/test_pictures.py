@@ -145,5 +145,5 @@ def test_what_is_no_file_is_refused_without_waiting_for_it(tmp_path: Path, kind:
     if kind == "pipe":
         path = tmp_path / "pipe.jpg"
         os.mkfifo(path)
-    with pytest.raises(ImageError, match="is no file"):
+    with pytest.raises(ImageError, match="is not a file"):
         read_picture(path)
