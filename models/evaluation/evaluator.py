@@ -67,7 +67,7 @@ class Evaluator:
             out: folder for plots; None draws none.
 
         Raises:
-            CalibrationError: the file is no file of pairs, or there is nothing to take a threshold from.
+            CalibrationError: the file is not a pairs file, or there is nothing to take a threshold from.
             ImageError: a photograph is absent or unreadable.
         """
         listed = read_pairs(path)
@@ -193,9 +193,9 @@ class Evaluator:
         return np.where(photos.acquired[first] & photos.acquired[second], scores, NO_FACE_SCORE), photos
 
     def _people(
-        self, listed: Mapping[str, Sequence[Path]], words: str
+        self, listed: Mapping[str, Sequence[Path]], label: str
     ) -> tuple[dict[str, FloatArray], EmbeddedPhotos]:
-        photos = self._embed([path for paths in listed.values() for path in paths], words)
+        photos = self._embed([path for paths in listed.values() for path in paths], label)
         names = np.repeat(list(listed), [len(paths) for paths in listed.values()])
         found = {}
         for name in listed:
@@ -204,8 +204,8 @@ class Evaluator:
                 found[name] = photos.vectors[rows]
         return found, photos
 
-    def _embed(self, paths: Sequence[Path], words: str) -> EmbeddedPhotos:
-        with self._progress(words, len(paths)) as advance:
+    def _embed(self, paths: Sequence[Path], label: str) -> EmbeddedPhotos:
+        with self._progress(label, len(paths)) as advance:
             return embed_photos(paths, self._detector, self._encoder, advance)
 
 
@@ -223,9 +223,9 @@ def _refuse_overlap(
         "strangers who are enrolled": set(strangers) & set(enrolled),
         "people to calibrate on who are tested as well": set(cohort) & (set(enrolled) | set(strangers)),
     }
-    for words, people in faults.items():
+    for fault, people in faults.items():
         if people:
-            raise CalibrationError(f"{words}: {', '.join(sorted(people)[:5])}")
+            raise CalibrationError(f"{fault}: {', '.join(sorted(people)[:5])}")
 
 
 def _templates(people: Mapping[str, FloatArray], model_id: str) -> list[Template]:

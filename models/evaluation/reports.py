@@ -101,9 +101,9 @@ def calibration_text(found: ThresholdSet, strangers_per_day: float) -> Renderabl
         ("an impostor is confirmed (1:1)", found.verify),
         ("a newcomer is taken for someone enrolled", found.duplicate),
     ]
-    for words, found_threshold in parts:
+    for label, found_threshold in parts:
         table.add_row(
-            words,
+            label,
             percent(found_threshold.target),
             f"{found_threshold.threshold.value:.4f}",
             percent(found_threshold.expected),
@@ -155,10 +155,10 @@ def replay_text(record: Mapping[str, Any]) -> RenderableType:
         ("granted", f"{record['granted']}, would have been {record['would_grant']}"),
     ]
     table = Table("change", "at", "door", "person", "score", "threshold then")
-    for words in ("newly_denied", "newly_granted"):
-        for event in record[words][:SHOWN_CHANGES]:
+    for change in ("newly_denied", "newly_granted"):
+        for event in record[change][:SHOWN_CHANGES]:
             then = f"{event['threshold']:.4f}"
-            name = words.replace("_", " ")
+            name = change.replace("_", " ")
             person = event["person_id"] or ""
             table.add_row(name, event["at"], event["door"], person, f"{event['score']:.4f}", then)
     return Group(_figures("What if", rows), table)

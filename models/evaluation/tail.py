@@ -43,7 +43,7 @@ def compose(rate: float, size_ratio: float) -> float:
 
 
 def decompose(rate: float, size_ratio: float) -> float:
-    """The inverse of `compose`, for a rate in (0, 1).
+    """Invert `compose`, for a rate in (0, 1).
 
     Raises:
         CalibrationError: the rate is not within (0, 1).
@@ -70,7 +70,7 @@ class Tail:
     shape: float
 
     def exceedance(self, threshold: float) -> float:
-        """The share of scores at or above `threshold`, in [0, rate]; `rate` below `start`."""
+        """Return the share of scores at or above `threshold`, in [0, rate]; `rate` below `start`."""
         reduced = max(0.0, threshold - self.start) / self.scale
         if self.shape == 0.0:
             return self.rate * math.exp(-reduced)
@@ -78,7 +78,7 @@ class Tail:
         return 0.0 if inner <= 0.0 else self.rate * math.pow(inner, -1.0 / self.shape)
 
     def quantile(self, share: float) -> float:
-        """The score that the share `share` of scores reaches; `start` where the share is above `rate`."""
+        """Return the score that the share `share` of scores reaches; `start` where the share is above `rate`."""
         ratio = min(1.0, share / self.rate)
         if self.shape == 0.0:
             return self.start - self.scale * math.log(ratio)
@@ -153,11 +153,11 @@ class SearchTail:
         return compose(rate, people / self.searched)
 
     def threshold(self, target: float, people: float) -> float:
-        """The threshold whose expected FPIR over `people` people is `target`; never below the fitted part."""
+        """Return the threshold of an expected FPIR `target` over `people` people, never below `tail.start`."""
         return self.tail.quantile(decompose(target, people / self.searched))
 
     def cautious_threshold(self, target: float, people: float, confidence: float) -> float:
-        """The threshold whose FPIR over `people` people stays under `target` with this confidence."""
+        """Return the threshold whose FPIR over `people` people stays under `target` with this confidence."""
         share = decompose(target, people / self.searched)
         return float(np.quantile([tail.quantile(share) for tail in self.resampled], confidence))
 
@@ -172,7 +172,7 @@ def fit_searches(best: npt.ArrayLike, searched: int, units: npt.ArrayLike | None
             every search is independent.
 
     Raises:
-        CalibrationError: too few searches, a score that is not finite, or nobody searched.
+        CalibrationError: too few searches, a score that is not finite, or nobody is enrolled.
     """
     scores = checked_scores(best, "searches without a mate")
     if searched < 1:

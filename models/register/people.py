@@ -113,9 +113,9 @@ def consent_of(session: Session, person_id: PersonId) -> Consent:
 def erase_person(session: Session, person_id: PersonId) -> None:
     """Delete all data of a person; their events keep a random id. Raises UnknownPersonError."""
     person_row(session, person_id)
-    nobody = uuid.uuid4().hex
+    random_id = uuid.uuid4().hex
     for column in (EventRow.person_id, EventRow.runner_up_id):
-        session.execute(update(EventRow).where(column == person_id).values({column: nobody}))
+        session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))
 

@@ -2,7 +2,7 @@
 
 A torchvision wheel made for CUDA cannot load its compiled operators beside a CPU-only torch. Its Python part
 (transforms, model definitions) would still work, but importing it fails, for it describes two of the absent
-operators to torch. Where that happens, the two are declared without an implementation; nobody calls them.
+operators to torch. Where that happens, the two are declared without an implementation; they are never called.
 """
 
 from types import ModuleType

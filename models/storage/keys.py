@@ -79,7 +79,7 @@ class KeyFile:
             EncryptionKeyError: the file is absent, readable by others, malformed, or holds another key.
         """
         found = None
-        # A rotation that ends right now gives the candidate the file's name: look at the file again after it.
+        # A rotation that ends right now gives the candidate the file's name: read the file again after it.
         for path in (self.path, self._candidate(key_id), self.path):
             cipher = _read(path)
             if cipher is not None and cipher.key_id == key_id:

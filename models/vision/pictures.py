@@ -140,5 +140,5 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 def _netpbm_size(data: bytes) -> tuple[int, int]:
     lines = [line.split(b"#")[0] for line in data[:1024].splitlines()]
-    words = b" ".join(lines).split()
-    return int(words[1]), int(words[2])
+    fields = b" ".join(lines).split()
+    return int(fields[1]), int(fields[2])

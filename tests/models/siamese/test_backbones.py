@@ -96,7 +96,7 @@ def _without_hash(self, *_, **options):
     return torch.hub.load_state_dict_from_url(self.url, **options)
 
 
-def test_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_an_error(tmp_path: Path, monkeypatch):
     def unreachable(*_, **__):
         raise OSError("no route to host")
 
@@ -130,7 +130,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         load_backbone("alexnet", path)
 
 
-def test_missing_files_and_unknown_names_are_said(tmp_path: Path):
+def test_missing_files_and_unknown_names_are_errors(tmp_path: Path):
     with pytest.raises(WeightsUnavailableError, match="no weights at"):
         load_backbone("resnet18", tmp_path / "absent.pth")
     with pytest.raises(WeightsUnavailableError, match="doorward weights"):

@@ -19,7 +19,7 @@ from tests.models.siamese.test_train import GENERAL, PEOPLE, PLAN
 JOB = "tests.models.siamese.torchrun_job"
 
 
-def test_alone_a_process_has_rank_0_and_everything():
+def test_one_process_has_rank_0_and_the_whole_batch():
     rows = torch.randn(6, 2)
     assert (rank(), world_size()) == (0, 1)
     assert rows[own_share(6)].shape == rows.shape

@@ -1,4 +1,4 @@
-"""The loop: what is frozen stays, what was killed goes on, what cannot be trained on is refused."""
+"""`fine_tune`: frozen weights, losses, checkpoints, refusals, the optimiser and the allocator."""
 
 import copy
 import os
@@ -100,7 +100,7 @@ def test_the_pretrained_network_handed_in_is_not_changed():
     assert changed(before, start) == set()
 
 
-def test_the_anchor_holds_photos_where_the_pretrained_network_has_them():
+def test_the_anchor_keeps_photos_near_their_pretrained_embeddings():
     start, crops = make_tiny(), np.concatenate(list(UNLIKE_THEMSELVES.values()))
     plan = replace(PLAN, strategy=Strategy.FINE_TUNE, held_out_share=0.0, steps=30, people_per_batch=6)
     away = []
@@ -285,7 +285,7 @@ def test_too_many_stages_to_free_is_refused():
         fine_tune(PEOPLE, make_tiny(), replace(PLAN, last_stages=5))
 
 
-def test_a_loss_that_is_no_number_is_refused():
+def test_a_loss_that_is_not_a_number_is_refused():
     plan = replace(PLAN, weights=LossWeights(contrastive=float("inf")))
     with pytest.raises(TrainingError, match="not a number"):
         fine_tune(PEOPLE, make_tiny(), plan)
@@ -345,6 +345,6 @@ def page_faults(how: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator can be told")
-def test_memory_that_was_freed_is_not_asked_for_again() -> None:
+def test_freed_memory_is_reused_without_new_page_faults() -> None:
     """The kernel itself counts the pages that it hands out."""
     assert page_faults("kept") < page_faults("given back") / 10
