@@ -1,10 +1,10 @@
-"""How well the enrolled are found and strangers are not, on LFW (see benchmarks/README.md), step by step.
+"""Measures pairs and open-set identification on LFW, step by step (see benchmarks/README.md).
 
     python -m benchmarks.accuracy --shared ../shared --weights .doorward/weights
 
-writes docs/experiments/accuracy.md. `--reference` also writes the best scores of the strangers, which the
-package keeps as the first day's evidence. `--folders DIR --enrolled N` lays the photographs out for
-`doorward evaluate`.
+writes docs/experiments/accuracy.md. `--reference` also writes the best scores of the strangers,
+which the package keeps as the reference of `models.evaluation.calibration`. `--folders DIR
+--enrolled N` lays the photographs out for `doorward evaluate`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Split:
 
 
 def split_open_set(people: np.ndarray, enrolled: int, inside: np.ndarray) -> Split:
-    """Everybody with a photograph more than `enrolled` is enrolled by the first ones."""
+    """Split photographs: everybody with more than `enrolled` of them is enrolled by the first ones."""
     rows: dict[str, list[int]] = {}
     for row in np.flatnonzero(inside):
         rows.setdefault(str(people[row]), []).append(int(row))
@@ -53,20 +53,20 @@ def split_open_set(people: np.ndarray, enrolled: int, inside: np.ndarray) -> Spl
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1, float32; a row of zeros stays."""
+    """Scale rows to length 1, float32; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def search_plainly(vectors: np.ndarray, split: Split, *, fused: bool) -> OpenSet:
-    """The same as `search_open_set` with bare cosines: the best template of a person, or the fused one."""
+    """Search as `search_open_set`, with bare cosines: the best template of a person, or the fused one."""
     names = sorted(split.gallery)
     count = len(split.gallery[names[0]])
     stacked = [vectors[[split.gallery[name][number] for name in names]] for number in range(count)]
     rows = [unit(np.sum(stacked, axis=0))] if fused else stacked
     probes = [(place, row) for place, name in enumerate(names) for row in split.probes[name]]
-    shown, looked = np.array([place for place, _ in probes]), [row for _, row in probes]
-    scores = np.max([vectors[looked] @ part.T for part in rows], axis=0).astype(np.float64)
+    shown, probe_rows = np.array([place for place, _ in probes]), [row for _, row in probes]
+    scores = np.max([vectors[probe_rows] @ part.T for part in rows], axis=0).astype(np.float64)
     own = scores[np.arange(len(shown)), shown]
     scores[np.arange(len(shown)), shown] = -np.inf
     strange = np.max([vectors[split.strangers] @ part.T for part in rows], axis=0).astype(np.float64)
@@ -76,7 +76,7 @@ def search_plainly(vectors: np.ndarray, split: Split, *, fused: bool) -> OpenSet
 
 
 def search_as_the_door(vectors: np.ndarray, split: Split) -> OpenSet:
-    """With everything that the door does."""
+    """Search with everything that the door does."""
     return search_open_set(
         {name: vectors[rows] for name, rows in split.gallery.items()},
         {name: vectors[rows] for name, rows in split.probes.items()},
@@ -85,7 +85,7 @@ def search_as_the_door(vectors: np.ndarray, split: Split) -> OpenSet:
 
 
 def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]:
-    """The table: one row per step, each on top of those above it."""
+    """Return the table: one row per step, each with all steps above it."""
     plain, mirror = unit(views.plain), unit(views.plain + views.mirror)
     paired = unit(views.first + views.second_mirror)
     everyone = np.ones(len(people), bool)
@@ -95,7 +95,7 @@ def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]
         ("+ templates fused", plain, lambda s: search_plainly(plain, s, fused=True)),
         ("+ mirror image averaged", mirror, lambda s: search_plainly(mirror, s, fused=True)),
         (
-            "+ finer landmarks: enlarged, and a second crop",
+            "+ finer landmarks: enlarged, and a second alignment",
             paired,
             lambda s: search_plainly(paired, s, fused=True),
         ),
@@ -126,13 +126,13 @@ def improvements(views: LfwViews, people: np.ndarray, shared: Path) -> list[str]
 
 
 def fnir_at_targets(tested: OpenSet) -> list[float]:
-    """FNIR at the thresholds that let 1%, 0.3% and 0.1% of these strangers in."""
+    """Return the FNIR at the thresholds that let 1%, 0.3% and 0.1% of these strangers in."""
     thresholds = [threshold_at_rate(tested.strangers, target) for target in TARGETS]
     return [fnir(tested.own, tested.best_other, threshold) for threshold in thresholds]
 
 
 def pair_accuracy(vectors: np.ndarray, views: LfwViews, shared: Path) -> float:
-    """Mean accuracy on the pairs, each fold with the threshold of the others."""
+    """Return the mean accuracy on the pairs, each fold with the threshold of the others."""
     row = {path: number for number, path in enumerate(views.paths)}
     listed = pairs_of(shared)
     first, second = (
@@ -143,10 +143,10 @@ def pair_accuracy(vectors: np.ndarray, views: LfwViews, shared: Path) -> float:
     return float(accuracy_by_fold(scores, [p.same for p in listed], [p.fold for p in listed]).mean())
 
 
-def promises(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list[str]:
-    """The table of promised and observed FPIR, calibrated on some folds and tested on the others."""
+def target_rates(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list[str]:
+    """Return the table of target and observed FPIR, calibrated on some folds, tested on the others."""
     lines = [
-        "| calibrated on, tested on | photos | promised | threshold | strangers accepted | observed | "
+        "| calibrated on, tested on | photos | target | threshold | strangers accepted | observed | "
         "95% of it | expected | stated bound | FNIR |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -178,7 +178,7 @@ def promises(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list
 
 
 def first_photos(people: np.ndarray, inside: np.ndarray) -> list[int]:
-    """One photograph of everybody."""
+    """Return the row of one photograph of everybody."""
     rows: dict[str, int] = {}
     for row in np.flatnonzero(inside):
         rows.setdefault(str(people[row]), int(row))
@@ -186,7 +186,7 @@ def first_photos(people: np.ndarray, inside: np.ndarray) -> list[int]:
 
 
 def templates_of(vectors: np.ndarray, split: Split) -> list[Template]:
-    """The gallery of a split as templates."""
+    """Return the gallery of a split as templates."""
     return [
         Template(f"{name}/{row}", PersonId(name), Embedding(vectors[row].copy(), SFACE_MODEL_ID))
         for name, rows in split.gallery.items()
@@ -195,7 +195,7 @@ def templates_of(vectors: np.ndarray, split: Split) -> list[Template]:
 
 
 def lay_out(images: Path, views: LfwViews, split: Split, folder: Path) -> None:
-    """Links to the photographs as `doorward evaluate identification` wants them."""
+    """Link the photographs in folders as `doorward evaluate identification` takes them."""
     strangers = {views.paths[row].split("/")[0]: [row] for row in split.strangers}
     for part, people in (("gallery", split.gallery), ("probes", split.probes), ("strangers", strangers)):
         for name, rows in people.items():
@@ -206,14 +206,14 @@ def lay_out(images: Path, views: LfwViews, split: Split, folder: Path) -> None:
 
 
 def report(views: LfwViews, people: np.ndarray, folds: np.ndarray, shared: Path) -> str:
-    """The whole document."""
+    """Return the whole document."""
     paired = unit(views.first + views.second_mirror)
     failed = int((~views.acquired).sum())
     interval = binomial_interval(failed, len(views.acquired))
     text = (ROOT / "benchmarks" / "accuracy_template.md").read_text(encoding="utf-8")
     return text.format(
         improvements="\n".join(improvements(views, people, shared)),
-        promises="\n".join(promises(paired, people, folds)),
+        targets="\n".join(target_rates(paired, people, folds)),
         photos=len(views.acquired),
         failed=failed,
         failed_high=f"{100 * interval.high:.2f}%",

@@ -1,4 +1,4 @@
-"""How old is a frame when a slow reader gets it? The newest-frame reader against `cv2.VideoCapture.read`.
+"""Measures the age of a frame for a slow reader: the newest-frame reader and `cv2.VideoCapture.read`.
 
     python -m benchmarks.camera_latency [--seconds S] [--work-ms MS]
 
@@ -25,7 +25,7 @@ FPS = 25.0
 
 
 def ages_s(server: MjpegServer, read: Callable[[], ImageArray], seconds: float, work_s: float) -> list[float]:
-    """The age of each frame when it is handed over, in seconds, for a reader that works `work_s` on each."""
+    """Return each frame's age in seconds when it is read, for a reader that works `work_s` on each."""
     ages: list[float] = []
     ends_s = time.monotonic() + seconds
     while time.monotonic() < ends_s:
@@ -36,7 +36,7 @@ def ages_s(server: MjpegServer, read: Callable[[], ImageArray], seconds: float, 
 
 
 def of_newest(seconds: float, work_s: float) -> list[float]:
-    """Doorward's reader."""
+    """Measure Doorward's reader."""
     clock = SystemClock()
     with (
         MjpegServer(FPS, 640, 480) as server,
@@ -52,7 +52,7 @@ def of_newest(seconds: float, work_s: float) -> list[float]:
 
 
 def of_plain(seconds: float, work_s: float) -> list[float]:
-    """What most programs do."""
+    """Measure plain OpenCV, as most programs use it."""
     with MjpegServer(FPS, 640, 480) as server:
         capture = cv2.VideoCapture(server.address, cv2.CAP_FFMPEG)
 

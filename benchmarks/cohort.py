@@ -1,4 +1,4 @@
-"""The fixed cohort of people who do not exist, embedded by the pretrained network.
+"""Makes the fixed cohort of synthetic people, embedded by the pretrained network.
 
     python -m benchmarks.cohort --weights .doorward/weights
 
@@ -22,12 +22,12 @@ from models.vision.detector import YuNetDetector
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "models" / "evaluation" / f"synthetic-{SFACE_MODEL_ID}.npz"
 PEOPLE = 400
-# Demonstrations and tests draw small seeds: nobody of the cohort may stand before their doors.
+# Demonstrations and tests draw small seeds: nobody of the cohort may be a visitor of theirs.
 FIRST_SEED = 1_000_000
 
 
 def main() -> None:
-    """Draw, embed and write."""
+    """Draw, embed and write the cohort."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=ROOT / ".doorward" / "weights")
     files = ensure_weights(parser.parse_args().weights)

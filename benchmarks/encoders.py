@@ -1,4 +1,4 @@
-"""Milliseconds per face of SFace on one CPU thread, for every runtime that is installed.
+"""Measures milliseconds per face of SFace on one CPU thread, for every runtime that is installed.
 
     python -m benchmarks.encoders [--weights FOLDER] [--faces 200]
 
@@ -30,13 +30,13 @@ WARM_UP = 10
 
 
 def with_openvino(weights: WeightFiles) -> Run:
-    """The encoder that doors use."""
+    """Embed with the encoder that doors use."""
     encoder = OpenVinoEncoder(weights.sface, SFACE_MODEL_ID, threads=1)
     return lambda crop: encoder.embed([FaceCrop(crop)])[0].vector
 
 
 def with_onnx_runtime(path: Path, input_name: str) -> Run:
-    """ONNX Runtime's CPU provider."""
+    """Embed with ONNX Runtime's CPU provider."""
     import onnx
 
     model = onnx.load(str(path))
@@ -51,7 +51,7 @@ def with_onnx_runtime(path: Path, input_name: str) -> Run:
 
 
 def with_torch(weights: WeightFiles) -> Run:
-    """The torch module that is trained."""
+    """Embed with the torch module that is trained."""
     torch.set_num_threads(1)
     network = load_sface(weights.sface_original)
 
@@ -63,7 +63,7 @@ def with_torch(weights: WeightFiles) -> Run:
 
 
 def with_opencv(weights: WeightFiles) -> Run:
-    """OpenCV's own DNN module."""
+    """Embed with OpenCV's own DNN module."""
     cv2.setNumThreads(1)
     network = cv2.dnn.readNetFromONNX(str(weights.sface))
 
@@ -80,7 +80,7 @@ def planes(crop: npt.NDArray[np.uint8]) -> FloatArray:
 
 
 def unit(vector: FloatArray) -> FloatArray:
-    """Of length 1."""
+    """Scale to length 1."""
     return vector / np.linalg.norm(vector)
 
 

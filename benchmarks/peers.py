@@ -1,4 +1,4 @@
-"""The same people, probes and strangers through Doorward and its peers, each at its default settings.
+"""Measures Doorward and its peers on the same people, probes and strangers, each at its default settings.
 
     python -m benchmarks.peers --shared ../shared --weights .doorward/weights --peers-python PEERS/bin/python
 
@@ -40,7 +40,7 @@ SEED = 0
 
 
 def doorward(layout: dict, weights: Path) -> dict:
-    """Doorward with the promise of its default settings, one stranger in a thousand."""
+    """Search with Doorward at its default target rate, one stranger in a thousand."""
     files = ensure_weights(weights)
     detector = YuNetDetector(files.detector)
     encoder = FlippedEncoder(OpenVinoEncoder(files.sface, SFACE_MODEL_ID))
@@ -75,7 +75,7 @@ def doorward(layout: dict, weights: Path) -> dict:
 
 
 def peer(name: str, python: str, layout_file: Path, weights: Path) -> dict | None:
-    """What a peer answers; None where it is not installed or fails."""
+    """Return what a peer answers; None where it is not installed or fails."""
     script = str(ROOT / "benchmarks" / "peer_adapters.py")
     environment = os.environ | {"WEIGHTS": str(weights.resolve())}
     done = subprocess.run(
@@ -88,7 +88,7 @@ def peer(name: str, python: str, layout_file: Path, weights: Path) -> dict | Non
 
 
 def row(name: str, result: dict, layout: dict) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     truth = [person for person, _ in layout["probes"]]
     refused = np.mean([answer is None for answer in result["probes"]])
     wrong = np.mean(
@@ -102,7 +102,7 @@ def row(name: str, result: dict, layout: dict) -> str:
 
 
 def lay_out(shared: Path, people: int, probes: int, strangers: int) -> dict:
-    """Which photographs are enrolled, searched, and strange: drawn once, the same for every peer."""
+    """Draw the photographs to enrol, the probes and the strangers, the same for every peer."""
     images = shared / "data" / "lfw_dev" / "images"
     paths = np.array([f"{p.parent.name}/{p.name}" for own in people_in(images).values() for p in own])
     names = identities(shared, paths)
@@ -148,7 +148,7 @@ def main() -> None:
             result = peer(name, python, layout_file, given.weights)
             if result is not None:
                 results[name] = result
-    words = {"opencv": "OpenCV YuNet + SFace, textbook threshold 0.363"}
+    labels = {"opencv": "OpenCV YuNet + SFace, textbook threshold 0.363"}
     lines = [
         "# Doorward and its peers",
         "",
@@ -160,11 +160,12 @@ def main() -> None:
         "",
         "| system | strangers accepted | enrolled refused | wrong person | ms per search | versions |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(row(words.get(name, name), result, layout) for name, result in results.items()),
+        *(row(labels.get(name, name), result, layout) for name, result in results.items()),
         "",
         "A search is everything from the file to the answer. Enrolled who are refused are asked for another",
         "picture a moment later, and two or three pictures at enrolment refuse far fewer",
-        "(docs/experiments/accuracy.md). A stranger who was accepted is in the building.",
+        "([Accuracy on faces never seen before](accuracy.md)). "
+        "A stranger who was accepted is in the building.",
     ]
     text = "\n".join(lines) + "\n"
     (ROOT / "docs" / "experiments" / "peers.md").write_text(text, encoding="utf-8")

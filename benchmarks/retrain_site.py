@@ -1,4 +1,4 @@
-"""A site learnt from start to end: 100 people by five photos each, through the commands a user types.
+"""Measures re-training of a whole site: 100 people by five photos each, through the commands a user types.
 
     python -m benchmarks.retrain_site [--shared ../shared]
 
@@ -27,7 +27,7 @@ RUNS = (  # strategy, camera, steps at most
 
 
 def lay_out(images: Path, site: Path, general: Path) -> None:
-    """The first `PEOPLE` with `PHOTOS` photos in name order, that many each; the others, whole."""
+    """Lay out the first `PEOPLE` with `PHOTOS` photos in name order, that many each, and all others whole."""
     folders = sorted(images.iterdir())
     enough = [folder for folder in folders if len(list(folder.glob("*.jpg"))) >= PHOTOS][:PEOPLE]
     for folder in enough:
@@ -41,7 +41,7 @@ def lay_out(images: Path, site: Path, general: Path) -> None:
 
 
 def main() -> None:
-    """Enrol once, re-train in every way, write."""
+    """Enrol once, re-train in every way, and write the figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

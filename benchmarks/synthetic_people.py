@@ -1,4 +1,4 @@
-"""How synthetic people look to the real networks: found, alike to themselves, unlike each other.
+"""Measures how the real networks find and tell apart synthetic people.
 
     python -m benchmarks.synthetic_people --people 200 --frames 6
 
@@ -27,7 +27,7 @@ STANDING = (0.18, 0.82)
 
 
 def measure(people: int, frames: int, weights: Path) -> None:
-    """Print the figures of docs/synthetic-people.md."""
+    """Print the figures of docs/explanation/synthetic-faces.md."""
     files = ensure_weights(weights)
     detector = YuNetDetector(files.detector)
     encoder = OpenVinoEncoder(files.sface, SFACE_MODEL_ID)
@@ -87,7 +87,7 @@ def measure_speed() -> None:
 
 
 def stack(embeddings: list[Embedding]) -> FloatArray:
-    """float32 (N, D)."""
+    """Embed pictures: float32 (N, D)."""
     return np.stack([embedding.vector for embedding in embeddings])
 
 

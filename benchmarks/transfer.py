@@ -1,4 +1,4 @@
-"""Does transfer learning need less data and less time than learning from scratch, and does it end better?
+"""Compares transfer learning with training from scratch: data, time and final error.
 
     python -m benchmarks.transfer            about 20 minutes on 2 idle cores
 
@@ -27,8 +27,7 @@ from models.siamese.augmentation import NightView, door_camera
 from models.siamese.batches import embed_all
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan, TrainingStep
-from models.siamese.siamese_network import SiameseNetwork, build_network
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import SiameseNetwork, Strategy, build_network
 from models.siamese.train import fine_tune
 
 NUMBERS = EXPERIMENTS / "transfer.json"
@@ -66,7 +65,7 @@ PLANS = {
 
 
 class Comparison:
-    """Equal error rates on the same unseen people for every network."""
+    """Measures equal error rates on the same unseen people for every network."""
 
     def __init__(self, faces: FaceCrops, folds: np.ndarray) -> None:
         unseen = faces.of(np.flatnonzero(~np.isin(folds, TRAIN_FOLDS))).at_most(TEST_PHOTOS)
@@ -76,12 +75,12 @@ class Comparison:
         self.night = night_views(self.test.crops, seed=11)
 
     def day(self, network: SiameseNetwork) -> tuple[np.ndarray, dict]:
-        """The daylight vectors, and the error in daylight."""
+        """Return the daylight vectors, and the error in daylight."""
         vectors = embed_all(network, self.test.crops).numpy()
         return vectors, {"day_eer": equal_error_rate(*scores(vectors, vectors, self.test.people))}
 
     def at_night(self, network: SiameseNetwork) -> dict:
-        """Daylight against night, and daylight alone."""
+        """Measure daylight against night, and daylight alone."""
         vectors, numbers = self.day(network)
         mated, nonmated = scores(vectors, embed_all(network, self.night).numpy(), self.test.people)
         return {
@@ -92,14 +91,14 @@ class Comparison:
 
 
 def scores(one: np.ndarray, other: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mated and non-mated cosines of all photographs, none with itself."""
+    """Return mated and non-mated cosines of all photographs, none with itself."""
     own = people[:, None] == people[None, :]
     another_photo = ~np.eye(len(people), dtype=bool)
     return (one @ other.T)[own & another_photo], (one @ other.T)[~own]
 
 
 def learnable(faces: FaceCrops, folds: np.ndarray, people: int, photos: int) -> dict[str, np.ndarray]:
-    """The people of the training folds with the most photographs, so many photographs of each."""
+    """Return the people of the training folds with the most photographs, so many of each."""
     pool = faces.of(np.flatnonzero(np.isin(folds, TRAIN_FOLDS)))
     names, counts = np.unique(pool.people, return_counts=True)
     chosen = names[np.argsort(-counts, kind="stable")][:people]
@@ -107,7 +106,7 @@ def learnable(faces: FaceCrops, folds: np.ndarray, people: int, photos: int) -> 
 
 
 def train(site: dict, pretrained: SiameseNetwork, plan: TrainingPlan, *, camera, bar: Progress, words: str):
-    """One cell's network, and the processor time it took."""
+    """Train the network of one cell; returns it and the processor time it took."""
     task = bar.add_task(words, total=plan.steps)
 
     def show(step: TrainingStep) -> None:
@@ -127,19 +126,19 @@ def train(site: dict, pretrained: SiameseNetwork, plan: TrainingPlan, *, camera,
 
 
 class Notebook:
-    """Numbers on disk, cell by cell."""
+    """Stores the numbers on disk, cell by cell."""
 
     def __init__(self) -> None:
         self.numbers = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {"amounts": {}, "orl": {}}
 
     def write(self) -> None:
-        """Keep what there is, and render it."""
+        """Store all numbers, and render the document."""
         NUMBERS.write_text(json.dumps(self.numbers, indent=1) + "\n")
         render()
 
 
 def amounts(notebook: Notebook, bench: Comparison, faces, folds, *, pretrained, bar: Progress) -> None:
-    """Strategies against amounts of data, at the night door."""
+    """Measure strategies by amount of data, at the night door."""
     notebook.numbers["setting"] = {
         "test_people": len(np.unique(bench.test.people)),
         "test_photos": len(bench.test.people),
@@ -197,7 +196,7 @@ def orl(notebook: Notebook, bench: Comparison, faces: FaceCrops, pretrained, bar
 
 
 def main() -> None:
-    """Run what has not been run yet."""
+    """Run the cells that have not been run yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("DOORWARD_SHARED", "../shared")))
     parser.add_argument("--cache", type=Path, default=Path(".doorward/benchmarks"))

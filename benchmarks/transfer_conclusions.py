@@ -1,16 +1,16 @@
-"""What the numbers of docs/experiments/transfer.md say, written from the numbers."""
+"""`conclusions`: writes the conclusions of docs/experiments/transfer.md from its numbers."""
 
 AIM = 0.6
-TELLING = 0.001  # a difference below a tenth of a point says nothing on so few people
+MIN_DIFFERENCE = 0.001  # a smaller difference is chance, on so few people
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """0.123 -> 12.3%."""
+    """Format a share: 0.123 -> 12.3%."""
     return f"{100 * value:.{digits}f}%"
 
 
 def conclusions(night: dict, transfer: dict, site: dict) -> str:
-    """The last part of the document; empty without numbers."""
+    """Return the last part of the document; empty without numbers."""
     lines = [
         *night_conclusion(night),
         *amounts_conclusion(list(transfer.get("amounts", {}).values())),
@@ -21,7 +21,7 @@ def conclusions(night: dict, transfer: dict, site: dict) -> str:
 
 
 def night_conclusion(night: dict) -> list[str]:
-    """What fine-tuning brought at night, and what it cost by day."""
+    """Return what fine-tuning brought at night, and what it cost by day."""
     if not night:
         return []
     before, after = night["pretrained"], night["fine_tuned"]
@@ -42,7 +42,7 @@ def night_conclusion(night: dict) -> list[str]:
 
 
 def amounts_conclusion(cells: list[dict]) -> list[str]:
-    """Less data, less time, a better end: each claim confirmed or refuted."""
+    """Return whether less data, less time and a lower final error are confirmed or refuted."""
     scratch = [cell for cell in cells if cell["strategy"] == "scratch"]
     if not scratch:
         return []
@@ -83,12 +83,12 @@ def amounts_conclusion(cells: list[dict]) -> list[str]:
 
 
 def verdict(holds: bool) -> str:
-    """Of a claim."""
+    """Return the verdict on a claim."""
     return "confirmed" if holds else "refuted"
 
 
 def orl_conclusion(orl: dict) -> list[str]:
-    """What another camera taught, if anything."""
+    """Return what training for another camera brought."""
     if "pretrained" not in orl or len(orl) == 1:
         return []
     untrained = orl["pretrained"]
@@ -96,7 +96,7 @@ def orl_conclusion(orl: dict) -> list[str]:
     best = min(trained, key=lambda cell: cell["eer"])
     dearest = max(trained, key=lambda cell: cell["day_eer"])
     start, end = percent(untrained["eer"], 2), percent(best["eer"], 2)
-    if untrained["eer"] <= best["eer"] + TELLING:
+    if untrained["eer"] <= best["eer"] + MIN_DIFFERENCE:
         words = (
             "- **Another camera alone is no reason to train: refuted on ORL.** The untouched network has "
             f"{start} EER there and nothing to gain (best trained: `{best['strategy']}`, {end})"
@@ -104,7 +104,7 @@ def orl_conclusion(orl: dict) -> list[str]:
     else:
         words = f"- **ORL**: `{best['strategy']}` takes the EER from {start} to {end}"
     cost = ""
-    if dearest["day_eer"] > untrained["day_eer"] + TELLING:
+    if dearest["day_eer"] > untrained["day_eer"] + MIN_DIFFERENCE:
         cost = (
             f", and `{dearest['strategy']}` on 20 people costs everybody else: LFW in daylight goes from "
             f"{percent(untrained['day_eer'], 2)} to {percent(dearest['day_eer'], 2)}. "
@@ -114,7 +114,7 @@ def orl_conclusion(orl: dict) -> list[str]:
 
 
 def site_conclusion(site: dict) -> list[str]:
-    """What the gate let through."""
+    """Return which runs the gate promoted and which it refused."""
     if not site:
         return []
     runs = [f"`{run['strategy']}` at a {run['camera']} camera" for run in site["runs"]]

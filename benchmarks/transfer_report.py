@@ -1,4 +1,4 @@
-"""docs/experiments/transfer.md from the numbers that the benchmarks left beside it."""
+"""`render`: writes docs/experiments/transfer.md from the numbers that the benchmarks left beside it."""
 
 import json
 from pathlib import Path
@@ -41,12 +41,12 @@ def render() -> None:
 
 
 def read(name: str) -> dict:
-    """The numbers of one benchmark; empty where it has not run."""
+    """Read the numbers of one benchmark; empty where it has not run."""
     path = EXPERIMENTS / name
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-HEAD = """# Does transfer learning pay?
+HEAD = """# Transfer learning: what it brings
 
 Every number here comes from one of three commands, run on a machine with 2 cores and no graphics card:
 
@@ -63,18 +63,18 @@ this was run.
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def span(text: str) -> str:
-    """(0.3, 0.45) -> 0.3 to 0.45."""
+    """Format a range: (0.3, 0.45) -> 0.3 to 0.45."""
     return text.strip("()").replace(", ", " to ")
 
 
 def night_part(night: dict) -> str:
-    """The night door."""
+    """Return the part on the night door."""
     if not night:
         return "## The night door\n\nNot run yet: `python -m benchmarks.night_door`."
     before, after = night["pretrained"], night["fine_tuned"]
@@ -144,7 +144,7 @@ daylight pairs changes by {100 * shift:+.2f} points ({round(shift * before["dayl
 
 
 def draw_views() -> None:
-    """People who do not exist, by day and at night: nobody's photograph is published."""
+    """Draw synthetic people by day and at night: no real photograph is published."""
     rng = np.random.default_rng(0)
     portraits = [SyntheticPerson(seed).portrait()[:, :, ::-1] for seed in range(8)]  # (250, 250, 3), RGB
     faces = [cv2.resize(portrait[55:195, 55:195], (CROP_PX, CROP_PX)) for portrait in portraits]
@@ -153,7 +153,7 @@ def draw_views() -> None:
 
 
 def draw_night(before: dict, after: dict) -> None:
-    """DET curves on normal-deviate axes."""
+    """Draw DET curves on normal-deviate axes."""
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     curves = [
         ("pretrained, at night", before["det_night"], "#1f5fbf", "--"),
@@ -174,7 +174,7 @@ def draw_night(before: dict, after: dict) -> None:
 
 
 def save(figure: plt.Figure, name: str) -> None:
-    """The same bytes for the same numbers."""
+    """Save a figure; the same numbers give the same bytes."""
     plt.rcParams["svg.hashsalt"] = "doorward"
     figure.savefig(EXPERIMENTS / name, metadata={"Date": None})
     plt.close(figure)
@@ -184,7 +184,7 @@ ALL_CELLS = 30  # the untouched network, three strategies by nine amounts, the c
 
 
 def amounts_part(transfer: dict) -> str:
-    """Strategies against amounts of data."""
+    """Return the part on strategies by amount of data."""
     cells = transfer.get("amounts", {})
     if not cells:
         return "## How much data, how much time\n\nNot run yet: `python -m benchmarks.transfer`."
@@ -232,7 +232,7 @@ the views that are computed once.
 
 
 def unfinished(cells: int) -> str:
-    """Says so where rows are missing."""
+    """Return a note where rows are missing, else an empty text."""
     if cells >= ALL_CELLS:
         return ""
     return (
@@ -242,7 +242,7 @@ def unfinished(cells: int) -> str:
 
 
 def draw_amounts(cells: dict) -> None:
-    """Equal error rate at night over the number of photographs, a line per strategy."""
+    """Draw the equal error rate at night over the number of photographs, a line per strategy."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8), layout="constrained")
     for strategy, colour in INK.items():
         mine = sorted(
@@ -269,7 +269,7 @@ def draw_amounts(cells: dict) -> None:
 
 
 def orl_part(transfer: dict) -> str:
-    """Another camera: ORL."""
+    """Return the part on another camera: ORL."""
     cells = transfer.get("orl", {})
     if not cells:
         return "## Another camera: ORL\n\nNot run yet: `python -m benchmarks.transfer`."
@@ -294,7 +294,7 @@ The last column but one asks what it cost for everybody else: LFW in daylight.
 
 
 def site_part(site: dict) -> str:
-    """A site of 100 people, through the commands."""
+    """Return the part on a site of 100 people, through the commands."""
     if not site:
         return (
             "## A site, from its photographs to the gate\n\nNot run yet: `python -m benchmarks.retrain_site`."
@@ -313,11 +313,11 @@ def site_part(site: dict) -> str:
     return f"""## A site, from its photographs to the gate
 
 {site["people"]} people of LFW with {site["photos"]} photographs each are enrolled, and `doorward retrain`
-learns them: cropping the general faces, training, the trial against the network in use, the report and,
-where the gate lets it pass, the promotion. A quarter of the people is held out and judges, as photographed
+learns them: cropping the general faces, training, the comparison with the network in use, the report and,
+where the gate lets it pass, the promotion. A quarter of the people is held out for the gate, as photographed
 and as the camera sees them; each pair of figures is the pretrained network's and the challenger's, in
-brackets by how much the challenger may be worse, with 95% confidence. Where nothing that was learnt helps the
-people who stop the training, the network is the one it started from, and the trial is spared. Who is held out
+brackets by how much the challenger may be worse, with 95% confidence. Where training does not help the
+people who stop it, the network is the one it started from, and nothing is compared. Who is held out
 depends on the identifiers that people got when they were enrolled, so that a repetition gives other figures,
 and a run that is close to a limit may pass once and fail once.
 
@@ -325,9 +325,9 @@ and a run that is close to a limit may pass once and fail once.
 
 
 def errors(run: dict, name: str) -> str:
-    """Champion, challenger and bound of one set."""
+    """Format champion, challenger and bound of one set."""
     each = next((each for each in run["comparisons"] if each["name"] == name), None)
     if each is None:
-        return "nothing learnt"
+        return "not compared"
     bound = 100 * each["worse_by_at_most"]
     return f"{percent(each['champion_fnmr'])} -> {percent(each['challenger_fnmr'])} ({bound:+.2f} points)"

@@ -5,9 +5,7 @@ from pathlib import Path
 from models.domain import Frame
 from models.errors import CameraAbsentError, CameraLostError, ImageError
 from models.ports import Clock
-from models.vision.pictures import read_picture
-
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+from models.vision.pictures import PICTURE_SUFFIXES, read_picture
 
 
 class FolderCamera:

@@ -50,7 +50,7 @@ def retrain_site(
     from enrollment.retraining.retrain import RetrainOptions, Stage, retrain
     from enrollment.retraining.train_site import CAMERAS, camera_view, site_trainer
     from models.siamese.plan import TrainingPlan
-    from models.siamese.strategies import Strategy
+    from models.siamese.siamese_network import Strategy
 
     if strategy not in {each.value for each in Strategy}:
         raise typer.BadParameter(f"{strategy} is no strategy: {', '.join(Strategy)}")

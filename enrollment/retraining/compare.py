@@ -1,4 +1,4 @@
-"""Champion and challenger on the same faces, both as doors run them."""
+"""`embed_with_both`: embeds the same faces with champion and challenger, both as doors run them."""
 
 import os
 from collections.abc import Callable
@@ -21,21 +21,24 @@ from models.release.store import Release
 from models.storage.files import sha256_of
 
 MAX_THRESHOLD = 0.95
-VIEWS = 1
-"""Of each photo of the site's held-out people, as the camera sees it."""
+CAMERA_VIEWS = 1
+"""Camera views of each photo of the site's held-out people."""
 
 CameraView = Callable[[ImageArray, int], ImageArray]
-"""What a camera makes of photos, uint8 (N, 112, 112, 3), RGB, both ways; another number is another view."""
+"""Maps photos, uint8 (N, 112, 112, 3) RGB, to what a camera makes of them, in the same form.
+
+The number draws another camera view of the same photos.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedEmbeddings:
-    """What both networks say.
+    """The embeddings of both networks.
 
     Attributes:
-        model_id: of the challenger, drawn from its bytes.
-        site: the site's people who were held out, their photos and then the views; site_crops: the same
-            crops, uint8 (N, 112, 112, 3), RGB.
+        model_id: of the challenger, with a hash of its bytes.
+        site: the site's held-out people, their photos and then the camera views.
+        site_crops: the same crops, uint8 (N, 112, 112, 3), RGB.
         general: people who have nothing to do with the site.
     """
 
@@ -51,23 +54,29 @@ def embed_with_both(
     """Embed both sets of people with both networks.
 
     Args:
-        see: what the site's camera makes of the held-out people's photos, which are what is enrolled.
+        champion: the active release.
+        challenger: the trained network, an ONNX file.
+        site: the held-out people of the site.
+        general: people who have nothing to do with the site.
+        camera_view: of the site's camera, applied to the held-out people's photos.
 
     Raises:
         ModelError: a network cannot be run.
-        EmbeddingError: one answered with something that is no direction.
+        EmbeddingError: an embedding is not finite or has no direction.
     """
-    cores = len(os.sched_getaffinity(0))  # nobody waits at this door: take them all
+    cores = len(os.sched_getaffinity(0))  # no visitor waits here: use all of them
     model_id = f"{SFACE.name}-{sha256_of(challenger)[:16]}"
     encoders = (
         FlippedEncoder(OpenVinoEncoder(champion.encoder_path, champion.model_id, cores, at_once=cores)),
         FlippedEncoder(OpenVinoEncoder(challenger, model_id, cores, at_once=cores)),
     )
     photos, owners = _flatten(site)
-    crops = np.concatenate([photos, *(camera_view(photos, view) for view in range(VIEWS))])
+    crops = np.concatenate([photos, *(camera_view(photos, view) for view in range(CAMERA_VIEWS))])
     once = np.arange(len(photos))
     faces = FaceSet(
-        *_embed(crops, encoders), people=np.tile(owners, 1 + VIEWS), view_of=np.tile(once, 1 + VIEWS)
+        *_embed(crops, encoders),
+        people=np.tile(owners, 1 + CAMERA_VIEWS),
+        view_of=np.tile(once, 1 + CAMERA_VIEWS),
     )
     others, whose = _flatten(general)
     return ComparedEmbeddings(model_id, faces, crops, FaceSet(*_embed(others, encoders), people=whose))
@@ -89,7 +98,7 @@ def _embed(crops: ImageArray, encoders: tuple[Encoder, Encoder]) -> tuple[FloatA
 def challenger_manifest(
     now: datetime, champion: Release, compared: ComparedEmbeddings, verdict: Verdict
 ) -> Manifest:
-    """The manifest of a challenger that passed the gate."""
+    """Build the manifest of a challenger that passed the gate."""
     faces = compared.general
     tails = [_non_mated_tail(vectors, faces) for vectors in (faces.champion, faces.challenger)]
     values = (champion.threshold, champion.verify_threshold, champion.duplicate_threshold)
@@ -116,9 +125,9 @@ def challenger_manifest(
 
 
 def carry_threshold(value: float, champion: Tail, challenger: Tail) -> float:
-    """The threshold as deep in the challenger's tail of non-mated scores as `value` is in the champion's.
+    """Carry a threshold over: return the score as deep in the challenger's non-mated tail.
 
-    It holds until the new release is calibrated on the site's own gallery.
+    It is used until the new release is calibrated on the site's own gallery.
     """
     depth = (value - champion.start) / champion.scale
     return min(MAX_THRESHOLD, challenger.start + depth * challenger.scale)

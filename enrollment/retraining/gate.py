@@ -1,4 +1,4 @@
-"""The gate: a challenger is promoted only when it is shown to be no worse than the champion.
+"""`judge`: the gate: a challenger is promoted only when it is shown to be no worse than the champion.
 
 Both networks embed the same crops of people that neither was trained on here. The error compared is the FNMR
 at the threshold at which each network reaches the same FMR (ISO/IEC 19795-1), once among those people of the
@@ -18,23 +18,23 @@ Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-FEWEST_FALSE_MATCHES = 10
-"""An operating point with fewer false matches than this in the data would be one pair's luck."""
-TAIL_SHARE = 25
+MIN_FALSE_MATCHES = 10
+"""False matches that the data must hold at the operating point; with fewer, chance decides."""
+TAIL_FACTOR = 25
 """How many times the expected false matches are kept per bootstrap draw; a draw reaches no deeper."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """What "no worse" means.
+    """What "no worse" means, in numbers.
 
     Attributes:
         target_fmr: the operating point.
-        confidence: one-sided, of the statement.
+        confidence: one-sided, of the bound on the difference.
         site_margin: how much worse the FNMR may be on the site's people; 0 is "not at all".
         general_margin: the same for general faces. No set of people can show a difference of exactly 0
-            between two different networks; this is what is not worth telling a person at the door.
-        draws: of the bootstrap.
+            between two different networks; a difference this small goes unnoticed at a door.
+        draws: number of bootstrap draws.
     """
 
     target_fmr: float = 0.001
@@ -51,8 +51,8 @@ class FaceSet:
     Attributes:
         champion, challenger: float32 (N, D), unit vectors; the two D may differ.
         people: int64 (N,), who is on each crop.
-        view_of: int64 (N,), for a crop that is only what a camera makes of a photo the index of that photo,
-            for a photo its own index; None where all are photos.
+        view_of: int64 (N,), for a camera view the index of its photo, for a photo its own index; None where
+            all are photos.
     """
 
     champion: FloatArray
@@ -62,15 +62,15 @@ class FaceSet:
 
     @property
     def is_view(self) -> BoolArray:
-        """(N,), False for photos."""
+        """bool (N,): True for camera views, False for photos."""
         own = np.arange(len(self.people))
         return np.zeros(len(own), bool) if self.view_of is None else self.view_of != own
 
     def pairs(self) -> tuple[IntArray, IntArray, BoolArray]:
-        """The comparisons that count: first crop, second crop, and whether both show one person, (C,) each.
+        """Return the comparisons that count: first and second crop, and whether of one person: (C,) each.
 
-        A door compares what it sees with what is enrolled: two views are not compared with each other, nor is
-        a view with its own photo.
+        A door compares camera views with enrolled photos: two camera views are not compared with each other,
+        nor is a camera view with its own photo.
         """
         first, second = np.triu_indices(len(self.people), 1)
         if self.view_of is not None:
@@ -82,15 +82,15 @@ class FaceSet:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What one set of people says.
+    """The errors of both networks on one set of people.
 
     Attributes:
         name: of the set.
-        people, mated, non_mated: how many people and comparisons it rests on.
-        fmr: the operating point, after `FEWEST_FALSE_MATCHES`.
+        people, mated, non_mated: number of people and of comparisons.
+        fmr: the operating point, raised where `MIN_FALSE_MATCHES` demands it.
         champion_fnmr, challenger_fnmr: at that point.
         worse_by_at_most: with the gate's confidence, the challenger's FNMR exceeds the champion's by no more.
-        margin: what was allowed.
+        margin: the excess that was allowed.
     """
 
     name: str
@@ -109,31 +109,31 @@ class Comparison:
         return self.worse_by_at_most <= self.margin
 
     def explain(self) -> str:
-        """One sentence with the numbers."""
+        """Return one sentence with the numbers."""
         verdict = "passed" if self.passed else "failed"
         bound = self.worse_by_at_most
-        words = f"is better by at least {-bound:.3%}" if bound < 0 else f"may be worse by {bound:.3%}"
+        difference = f"is better by at least {-bound:.3%}" if bound < 0 else f"may be worse by {bound:.3%}"
         return (
             f"{self.name} {verdict}: FNMR at FMR {self.fmr:.2%} is {self.champion_fnmr:.2%} for the champion "
-            f"and {self.challenger_fnmr:.2%} for the challenger, which {words}; "
+            f"and {self.challenger_fnmr:.2%} for the challenger, which {difference}; "
             f"allowed is {self.margin:.3%} ({self.people} people)"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a challenger."""
+    """The gate's verdict on a challenger."""
 
     comparisons: tuple[Comparison, ...]
 
     @property
     def passed(self) -> bool:
-        """True when every set passed; a verdict on nothing does not pass."""
+        """True when every set passed; a verdict without sets does not pass."""
         return bool(self.comparisons) and all(comparison.passed for comparison in self.comparisons)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """The sentences of those that failed."""
+        """The sentences of the sets that failed."""
         return tuple(comparison.explain() for comparison in self.comparisons if not comparison.passed)
 
 
@@ -141,7 +141,7 @@ def judge(site: FaceSet, general: FaceSet, limits: GateLimits, seed: int = 0) ->
     """Compare challenger and champion on the site's held-out people and on general faces.
 
     Raises:
-        ValueError: a set holds fewer than two people or nobody twice.
+        ValueError: a set holds fewer than two people, or no person with two crops.
     """
     return Verdict(
         (
@@ -152,16 +152,16 @@ def judge(site: FaceSet, general: FaceSet, limits: GateLimits, seed: int = 0) ->
 
 
 def compare(name: str, faces: FaceSet, limits: GateLimits, margin: float, seed: int) -> Comparison:
-    """One set: errors of both networks and the bound on their difference.
+    """Compare both networks on one set: their errors, and the bound on the difference.
 
     Raises:
-        ValueError: the set holds fewer than two people or nobody twice.
+        ValueError: the set holds fewer than two people, or no person with two crops.
     """
     _, _, same = faces.pairs()
     mated, non_mated = int(same.sum()), int((~same).sum())
     if not mated or not non_mated:
-        raise ValueError(f"the {name} set needs two people, and somebody twice")
-    fmr = max(limits.target_fmr, FEWEST_FALSE_MATCHES / non_mated)
+        raise ValueError(f"the {name} set needs two people, and a person with two pictures")
+    fmr = max(limits.target_fmr, MIN_FALSE_MATCHES / non_mated)
     champion, challenger = (
         _Scores.of(faces, embeddings, fmr) for embeddings in (faces.champion, faces.challenger)
     )
@@ -180,14 +180,14 @@ def compare(name: str, faces: FaceSet, limits: GateLimits, margin: float, seed: 
         fmr,
         champion.fnmr(everyone, fmr),
         challenger.fnmr(everyone, fmr),
-        # A draw without any mated pair says nothing (NaN) and must not count as evidence.
+        # A draw without any mated pair is NaN and must not count.
         float(np.nanquantile(differences, limits.confidence)),
         margin,
     )
 
 
 def scores_of(embeddings: FloatArray, first: IntArray, second: IntArray) -> Float64Array:
-    """Cosines of pairs of rows of (N, D) unit vectors: (C,)."""
+    """Return the cosines of pairs of rows of (N, D) unit vectors: (C,)."""
     scores: Float64Array = embeddings.astype(np.float64) @ embeddings.T.astype(np.float64)
     return scores[first, second]
 
@@ -197,9 +197,9 @@ class _Scores:
     """The comparisons of one network: all mated ones, and the non-mated ones most alike.
 
     Attributes:
-        crops, views: (P,) per person, views counted among the crops.
-        mated: (M,) scores; mated_person: (M,) whose.
-        tail: (T,) non-mated scores, highest first; tail_people: (T, 2) whose.
+        crops, views: (P,) numbers per person; camera views count among the crops.
+        mated: (M,) scores; mated_person: (M,) the person.
+        tail: (T,) non-mated scores, highest first; tail_people: (T, 2) the two people.
     """
 
     crops: IntArray
@@ -215,7 +215,7 @@ class _Scores:
         first, second, same = faces.pairs()
         scores = scores_of(embeddings, first, second)
         others = np.flatnonzero(~same)
-        kept = min(len(others), int(np.ceil(TAIL_SHARE * fmr * len(others))))
+        kept = min(len(others), int(np.ceil(TAIL_FACTOR * fmr * len(others))))
         tail = others[np.argsort(-scores[others], kind="stable")[:kept]]
         return cls(
             crops=np.bincount(people),
@@ -227,7 +227,7 @@ class _Scores:
         )
 
     def fnmr(self, times: Float64Array, fmr: float) -> float:
-        """FNMR at `fmr` when person p was drawn `times[p]` times; NaN when nobody drawn has a mated pair."""
+        """Return the FNMR at `fmr` when person p was drawn `times[p]` times; NaN without any mated pair."""
         non_mated = _pairs_across(times * self.crops) - _pairs_across(times * self.views)
         matches = np.cumsum(times[self.tail_people[:, 0]] * times[self.tail_people[:, 1]])
         # The first non-mated score that would exceed the allowed rate: a score must be above it to pass.
@@ -240,5 +240,5 @@ class _Scores:
 
 
 def _pairs_across(counts: Float64Array) -> float:
-    """Pairs of two different people, each with so many crops: (P,)."""
+    """Count the pairs of crops of two different people, from the number of crops of each: (P,)."""
     return float(counts.sum() ** 2 - (counts**2).sum()) / 2

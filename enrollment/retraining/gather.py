@@ -1,4 +1,4 @@
-"""Who of the site may be trained on, and whether their photos suffice."""
+"""`gather_site`: the crops of everybody at the site who consents to training, if they suffice."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from models.register.records import Purpose
 from models.register.register import Register
 
 MIN_SITE_PEOPLE = 8
-ALIKE_GREY_LEVELS = 2.0
+MIN_DIFFERENCE_GREY_LEVELS = 2.0
 """Two crops of a person that differ by less, on average over all pixels, are one photo stored twice."""
 
 
 def gather_site(register: Register) -> CropsByPerson:
-    """The crops of everybody whose consent covers training, photos stored twice left out.
+    """Return the crops of everybody whose consent covers training, without photos that are stored twice.
 
     Raises:
         TrainingError: nobody consents, or too few people have two different photos.
@@ -41,4 +41,4 @@ def gather_site(register: Register) -> CropsByPerson:
 
 
 def _alike(first: ImageArray, second: ImageArray) -> bool:
-    return float(np.abs(first.astype(np.int16) - second).mean()) < ALIKE_GREY_LEVELS
+    return float(np.abs(first.astype(np.int16) - second).mean()) < MIN_DIFFERENCE_GREY_LEVELS

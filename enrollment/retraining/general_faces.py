@@ -1,4 +1,4 @@
-"""Faces of people who have nothing to do with the site: what a network must not forget."""
+"""`read_people`, `draw_people`: general faces, on which re-training must not make the network worse."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,12 +11,11 @@ from models.progress import Advance, ignore_steps
 from models.synthetic.people import SyntheticPerson
 from models.vision.alignment import align
 from models.vision.analysis import Detector
-from models.vision.pictures import read_picture
+from models.vision.pictures import PICTURE_SUFFIXES, read_picture
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MIN_GENERAL_PEOPLE = 20
 FIRST_SEED = 1_000_000
-"""Synthetic people at the door and in the demo have small seeds: these are others."""
+"""Synthetic people at the door and in the demo have small seeds: these are other people."""
 
 CropsByPerson = Mapping[str, ImageArray]
 """uint8 (n, 112, 112, 3), RGB, by person."""
@@ -36,12 +35,12 @@ def read_people(
     Only people with two pictures or more are drawn: one picture alone cannot be compared with its person.
 
     Args:
-        folder: of folders.
+        folder: holds a folder per person.
         detector: finds the faces; the largest of a picture is taken, pictures without one are passed over.
         limit: people at most.
         photos: per person at most, at least 2.
         seed: of the draw.
-        advance: told of each person.
+        advance: called with 1 after each person.
 
     Raises:
         TrainingError: the folder is absent, or fewer than 20 people are usable.
@@ -67,7 +66,14 @@ def read_people(
 def draw_people(
     detector: Detector, *, count: int, photos: int, seed: int = 0, advance: Advance = ignore_steps
 ) -> CropsByPerson:
-    """People who do not exist, for where no folder of real ones is at hand.
+    """Draw synthetic people and crop their faces, for a site without a folder of real general faces.
+
+    Args:
+        detector: finds the faces.
+        count: how many people are drawn.
+        photos: per person, at least 2.
+        seed: another seed draws other people.
+        advance: called with 1 after each person.
 
     Raises:
         TrainingError: the detector finds fewer than 20 of them.

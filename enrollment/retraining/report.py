@@ -1,4 +1,4 @@
-"""The report of a training run: one HTML file that needs nothing else, for whoever decides."""
+"""`write_report`: the report of a training run, one self-contained HTML file."""
 
 import base64
 import html
@@ -21,9 +21,9 @@ from models.storage.files import write_atomically
 
 Float64Array = npt.NDArray[np.float64]
 CHAMPION_COLOUR, CHALLENGER_COLOUR = "#6b7280", "#0b6e4f"
-HARDEST_SHOWN = 8
-POINTS_SHOWN = 500
-FEWEST_TRIALS = 1e-4
+MAX_HARDEST_PAIRS = 8
+MAX_CURVE_POINTS = 500
+MIN_RATE = 1e-4
 MATED, NON_MATED = "same person", "different people"
 
 STYLE = """
@@ -61,16 +61,16 @@ def write_report(
     sets: Sequence[ReportedSet],
     objections: Sequence[str] = (),
 ) -> None:
-    """Write the report to `path`, readable by its owner only when it shows faces.
+    """Write the report to `path`; when it shows faces, only its owner may read it.
 
     Args:
         path: of the HTML file.
-        title: what was trained, in a few words.
+        title: heading of the report.
         facts: shown as a table, in order.
         verdict: of the gate.
         curves: learning curves by name: pairs of step and value.
         sets: the gate's sets.
-        objections: why it is refused without a verdict.
+        objections: why it is refused, where there is no verdict.
 
     Raises:
         OSError: it cannot be written.
@@ -98,7 +98,7 @@ def write_report(
 
 
 def draw_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
-    """One small plot per curve."""
+    """Draw one small plot per curve."""
     figure = Figure(figsize=(4 * len(curves), 3), layout="constrained")
     for index, (name, points) in enumerate(curves.items()):
         axes = figure.add_subplot(1, len(curves), index + 1)
@@ -109,7 +109,7 @@ def draw_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
 
 
 def draw_errors(faces: FaceSet) -> Figure:
-    """The DET curve of both networks on normal-deviate axes (ISO/IEC 19795-1), and their score histograms."""
+    """Draw the DET curves of both networks (ISO/IEC 19795-1) and the histograms of their scores."""
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     det, *histograms = figure.subplots(1, 3)
     networks = (
@@ -120,7 +120,7 @@ def draw_errors(faces: FaceSet) -> Figure:
         mated, non_mated = split_scores(faces, embeddings)
         curve = det_curve(mated, non_mated)
         # Dense where false matches are few: that end is what a door works at.
-        shown = len(curve.fmr) - np.unique(np.geomspace(1, len(curve.fmr), POINTS_SHOWN).astype(int))
+        shown = len(curve.fmr) - np.unique(np.geomspace(1, len(curve.fmr), MAX_CURVE_POINTS).astype(int))
         det.plot(_deviate(curve.fmr[shown]), _deviate(curve.fnmr[shown]), color=colour, label=name)
         for scores, label, fill in ((non_mated, NON_MATED, "#d97706"), (mated, MATED, "#2563eb")):
             # Rounding takes equal vectors a hair above 1, where no bin is.
@@ -134,14 +134,14 @@ def draw_errors(faces: FaceSet) -> Figure:
 
 
 def split_scores(faces: FaceSet, embeddings: FloatArray) -> tuple[Float64Array, Float64Array]:
-    """Mated and non-mated scores of a set, by one of its two networks' float32 (N, D) unit vectors."""
+    """Return mated and non-mated scores of a set, by one of its two networks' float32 (N, D) unit vectors."""
     first, second, same = faces.pairs()
     scores = scores_of(embeddings, first, second)
     return scores[same], scores[~same]
 
 
 def hardest_pairs(faces: FaceSet, count: int) -> dict[str, list[tuple[int, int, float]]]:
-    """For the challenger, indices and score of the mated pairs least alike and the non-mated most alike."""
+    """Return the challenger's mated pairs of the lowest and non-mated pairs of the highest scores."""
     first, second, same = faces.pairs()
     scores = scores_of(faces.challenger, first, second)
     found = {}
@@ -154,7 +154,7 @@ def hardest_pairs(faces: FaceSet, count: int) -> dict[str, list[tuple[int, int, 
 
 def _hardest_pairs(faces: FaceSet, crops: ImageArray) -> str:
     parts = []
-    for label, pairs in hardest_pairs(faces, HARDEST_SHOWN).items():
+    for label, pairs in hardest_pairs(faces, MAX_HARDEST_PAIRS).items():
         shown = "".join(
             f"<figure>{_thumbnail(crops[a])}{_thumbnail(crops[b])}<figcaption>{score:.2f}</figcaption></figure>"
             for a, b, score in pairs
@@ -176,7 +176,7 @@ def _picture(figure: Figure, alt: str) -> str:
 
 
 def _deviate(rates: Float64Array) -> Float64Array:
-    clipped = np.clip(rates, FEWEST_TRIALS, 1 - FEWEST_TRIALS)
+    clipped = np.clip(rates, MIN_RATE, 1 - MIN_RATE)
     return np.array([NormalDist().inv_cdf(rate) for rate in clipped])
 
 

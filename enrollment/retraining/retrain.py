@@ -1,9 +1,9 @@
-"""Re-training, top to bottom: the site's consenting people go in, a promoted release or a refusal comes out.
+"""`retrain`: trains on a site's consenting people; ends with a promoted release or with a refusal.
 
     gather -> train -> evaluate -> report -> save -> promote
 
 Only the last stage changes what doors use, in one transaction (`models.release.promotion`); a run killed
-anywhere before leaves the old release in force and at most a draft, which the next run sweeps away.
+before leaves the old release in use and at most a draft, which the next run removes.
 """
 
 import fcntl
@@ -35,17 +35,17 @@ from models.siamese.splits import hold_out
 from models.storage.files import sha256_of
 
 NOTHING_LEARNT = (
-    "nothing that was learnt helps people who were not learnt from: more people, or more photos of each, may "
+    "training did not help people who were not trained on: more people, or more photos of each, may "
     "change that"
 )
 MAX_HELD_OUT_PEOPLE = 250
-"""People of the site; more would judge no better, and all their comparisons are in memory at once."""
-JUDGING_SHARE = 2 / 3
-"""Of the general faces; the gate needs more of them than rehearsal does."""
+"""People of the site who are held out for the gate at most: all their comparisons are in memory at once."""
+GATE_SHARE = 2 / 3
+"""Share of the general people who are used by the gate; the others are rehearsed."""
 
 
 class Stage(StrEnum):
-    """Where a run is."""
+    """The stages of a run, in order."""
 
     GATHER = "gather"
     TRAIN = "train"
@@ -61,13 +61,13 @@ OnStage = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """What training hands over.
+    """The result of training.
 
     Attributes:
         encoder: the network as the kiosk runs it, an ONNX file.
         curves: learning curves by name, pairs of step and value.
-        facts: about the run, in words, for the report.
-        helped: False when people who were not learnt from were told apart best before the first step.
+        facts: about the run, for the report; text by name.
+        helped: False when held-out people were told apart best before the first step.
     """
 
     encoder: Path
@@ -106,7 +106,7 @@ class RetrainResult:
     Attributes:
         release_id: of the saved release; None when the gate refused.
         promoted: True when doors use it now.
-        verdict: of the gate; without comparisons when training taught nothing that helps.
+        verdict: of the gate; without comparisons when training did not help.
         report: the HTML file.
         refusals: why the release in use stays, a sentence each; none when it was saved.
     """
@@ -132,10 +132,12 @@ def retrain(
     """Train a challenger on the site, compare it with the active release, and promote it or refuse it.
 
     Args:
-        general: gives people who have nothing to do with the site, asked only when the site's own photos
-            suffice; some are rehearsed, the others judge.
-        see: what the site's camera makes of a photo, for the gate.
-        at_stage: told before each stage.
+        general: returns people who have nothing to do with the site; called only when the site's own photos
+            suffice. Some are rehearsed, the others are used by the gate.
+        train: trains a challenger (`enrollment.retraining.train_site.site_trainer`).
+        camera_view: of the site's camera, for the gate.
+        options: of the run.
+        at_stage: called before each stage.
 
     Raises:
         TrainingError: the site's photos do not suffice; the message says what is missing.
@@ -146,15 +148,15 @@ def retrain(
         champion = active_release(settings, register)
         site = gather_site(register)
         share = min(options.held_out_share, MAX_HELD_OUT_PEOPLE / len(site))
-        learnt, held_out = _divide(site, share, options.seed)
-        rehearsed, strangers = _divide(general(), JUDGING_SHARE, options.seed)
+        trained_on, held_out = _divide(site, share, options.seed)
+        rehearsed, strangers = _divide(general(), GATE_SHARE, options.seed)
         at_stage(Stage.TRAIN)
-        challenger = train(learnt, rehearsed, scratch)
+        challenger = train(trained_on, rehearsed, scratch)
         if not challenger.helped:  # then it is the network it started from, and there is nothing to compare
             at_stage(Stage.REPORT)
-            nothing = Verdict(())
-            report = _report(settings, clock, challenger, nothing, objections=(NOTHING_LEARNT,))
-            return RetrainResult(None, False, nothing, report, (NOTHING_LEARNT,))
+            no_verdict = Verdict(())
+            report = _report(settings, clock, challenger, no_verdict, objections=(NOTHING_LEARNT,))
+            return RetrainResult(None, False, no_verdict, report, (NOTHING_LEARNT,))
         at_stage(Stage.EVALUATE)
         compared = embed_with_both(champion, challenger.encoder, held_out, strangers, camera_view)
         verdict = judge(compared.site, compared.general, options.limits, options.seed)
@@ -184,7 +186,7 @@ def retrain(
 def single_run_lock(folder: Path) -> Iterator[Path]:
     """Hold the lock on re-training; yields a folder that is removed at the end.
 
-    The system lets go of the lock when the process ends, however it ends.
+    The operating system releases the lock when the process ends, however it ends.
 
     Raises:
         ReleaseError: another run holds it.
@@ -194,7 +196,7 @@ def single_run_lock(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ReleaseError("another run is training already: wait for its end") from error
+            raise ReleaseError("another re-training is running: wait until it ends") from error
         remove_drafts(folder)
         with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=folder) as scratch:
             yield Path(scratch)

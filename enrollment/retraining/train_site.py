@@ -1,4 +1,4 @@
-"""`site_trainer`: fine-tunes SFace on a site by `models.siamese`, and exports it for the door."""
+"""`site_trainer`: fine-tunes SFace on a site with `models.siamese`, and exports it for the door."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,19 +19,17 @@ from models.siamese.backbones import SFACE_BACKBONE
 from models.siamese.checkpoints import fingerprint
 from models.siamese.plan import TrainingPlan, TrainingResult
 from models.siamese.sface import fold_and_export
-from models.siamese.siamese_network import build_network, merge_head
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy, build_network, merge_head
 from models.siamese.train import fine_tune
 
 ENCODER_NAME = "challenger.onnx"
-
 
 CAMERAS: Mapping[str, Callable[[], Augmentation]] = {"door": door_camera, "night": night_camera}
 """What the camera at the door does to a face, by name."""
 
 
 def camera_view(camera: str, seed: int) -> CameraView:
-    """What a camera of `CAMERAS` makes of photos; the same photo and number give the same view."""
+    """Return the camera view of a camera of `CAMERAS`; the same photo and number give the same picture."""
     augmentation = CAMERAS[camera]()
 
     def view_of(crops: ImageArray, view: int) -> ImageArray:
@@ -43,10 +41,10 @@ def camera_view(camera: str, seed: int) -> CameraView:
 
 
 def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, camera: str = "door") -> Train:
-    """A trainer that starts from the pretrained network, whatever release is in use.
+    """Return a trainer that starts from the pretrained network, whatever release is in use.
 
-    Each run thus learns all of today's consenting people, and nothing of those whose consent has ended.
-    Killed, it goes on from its last checkpoint when the same people and plan come again.
+    Each run thus learns from all people who consent today, and from nobody whose consent has ended. After a
+    kill it resumes from its last checkpoint when people and plan are the same.
     """
 
     def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
@@ -75,7 +73,7 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, cam
 
 
 def _checkpoint_folder(parent: Path, plan: TrainingPlan, site: CropsByPerson, rehearsal: ImageArray) -> Path:
-    """A folder that belongs to this plan and these photos; checkpoints of others are removed."""
+    """Return the folder of this plan and these photos; checkpoints of others are removed."""
     folder = parent / fingerprint(plan, *site.values(), rehearsal)[:16]
     if parent.is_dir():
         for other in parent.iterdir():
@@ -102,8 +100,8 @@ def _facts(plan: TrainingPlan, camera: str, result: TrainingResult, rehearsed: i
         "strategy": plan.strategy.value,
         "camera": camera,
         "steps": f"{max(0, len(result.history) - 1)} of at most {plan.steps}, best at {result.best_step}",
-        "learnt from": f"{len(result.trained_on)} people",
-        "watched while training": f"{len(result.held_out)} people",
+        "trained on": f"{len(result.trained_on)} people",
+        "held out while training": f"{len(result.held_out)} people",
         "rehearsed": f"{rehearsed} photos of general faces",
         "training took": f"{result.seconds:.0f} s",
     }

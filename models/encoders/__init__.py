@@ -1,1 +1,1 @@
-"""A released network, ready to embed crops fast."""
+"""Encoders: networks that turn aligned crops into embeddings."""

@@ -1,4 +1,4 @@
-"""A face and its mirror image, both embedded and averaged: much of a network's error depends on the side.
+"""`FlippedEncoder`: embeds a face and its mirror image and averages both, which lowers the error.
 
 Where the crop brings a second crop, the mirror image is taken of that one: the errors of two alignments
 average out as well, at no further cost (docs/experiments/accuracy.md has the figures).
@@ -15,7 +15,7 @@ MIN_SUM_LENGTH = 0.5
 
 
 class FlippedEncoder:
-    """Any encoder, asked twice per face. It keeps the inner encoder's `model_id`: give that its own name.
+    """Any encoder, called twice per face. It keeps the inner encoder's `model_id`: give that its own name.
 
     Args:
         inner: embeds one crop at a time.
@@ -26,7 +26,7 @@ class FlippedEncoder:
 
     @property
     def model_id(self) -> str:
-        """The inner encoder's."""
+        """The inner encoder's network id."""
         return self._inner.model_id
 
     @property
@@ -40,12 +40,12 @@ class FlippedEncoder:
         Raises:
             EmbeddingError: a crop is not uint8 (112, 112, 3), or an answer has no direction.
         """
-        both = self._inner.embed([view for crop in crops for view in (crop, mirrored(crop))])
+        both = self._inner.embed([side for crop in crops for side in (crop, mirrored(crop))])
         return [_average(both[2 * i], both[2 * i + 1]) for i in range(len(crops))]
 
 
 def mirrored(crop: FaceCrop) -> FaceCrop:
-    """The mirror image, of the second crop where there is one."""
+    """Return the mirror image, of the second crop where there is one."""
     image = crop.image if crop.second is None else crop.second
     return FaceCrop(np.ascontiguousarray(image[:, ::-1]))
 
@@ -54,5 +54,7 @@ def _average(one: Embedding, other: Embedding) -> Embedding:
     total = one.vector + other.vector
     length = float(np.linalg.norm(total))
     if not length >= MIN_SUM_LENGTH:
-        raise EmbeddingError("the network sees two faces in one and its mirror image: it cannot be judged")
+        raise EmbeddingError(
+            "the embeddings of a face and of its mirror image contradict each other: take another picture"
+        )
     return Embedding(np.asarray(total / length, np.float32), one.model_id)

@@ -1,4 +1,4 @@
-"""The encoder that doors use: OpenVINO on the CPU, float32."""
+"""`OpenVinoEncoder`: the encoder that doors use, on the CPU in float32."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -8,9 +8,10 @@ import numpy as np
 from models.domain import Embedding, FaceCrop, FloatArray
 from models.encoders.signal_stack import kept_signal_stack
 from models.errors import EmbeddingError, ModelError
+from models.vision.alignment import CROP_PX
 
-CROP_SHAPE = (112, 112, 3)
-SHORTEST_LENGTH = 1e-6
+CROP_SHAPE = (CROP_PX, CROP_PX, 3)
+MIN_LENGTH = 1e-6
 
 
 class OpenVinoEncoder:
@@ -42,7 +43,7 @@ class OpenVinoEncoder:
         try:
             core = openvino.Core()
             model = core.read_model(str(model_path))
-            model.reshape([1, 3, 112, 112])
+            model.reshape([1, 3, CROP_PX, CROP_PX])
             with kept_signal_stack():
                 network = core.compile_model(model, "CPU", properties)
                 self._request = network.create_infer_request()
@@ -52,7 +53,7 @@ class OpenVinoEncoder:
             raise ModelError(
                 f"{model_path} is not a network that can be run: fetch the weights or choose another release"
             ) from error
-        self._input: FloatArray = np.empty((1, 3, 112, 112), np.float32)
+        self._input: FloatArray = np.empty((1, 3, CROP_PX, CROP_PX), np.float32)
 
     @property
     def model_id(self) -> str:
@@ -105,8 +106,8 @@ def unit_embedding(answer: FloatArray, model_id: str) -> Embedding:
         EmbeddingError: it is not finite, or too short to have a direction.
     """
     length = float(np.linalg.norm(answer))
-    if not np.isfinite(length) or length < SHORTEST_LENGTH:
+    if not np.isfinite(length) or length < MIN_LENGTH:
         raise EmbeddingError(
-            f"the network answered with a vector of length {length}: the face cannot be judged"
+            f"the network answered with a vector of length {length}: the face cannot be compared"
         )
     return Embedding(np.asarray(answer / length, np.float32), model_id)

@@ -1,4 +1,4 @@
-"""Keeps the signal stack of a thread as it is.
+"""`kept_signal_stack`: keeps the signal stack of a thread as it is.
 
 Where the CPU has AMX, OpenVINO gives the thread that compiles a network a signal stack of its own. It takes
 it back when the network is dropped, on whichever thread that happens, and may leave the thread with one
@@ -20,7 +20,7 @@ class _SignalStack(ctypes.Structure):
 
 @contextmanager
 def kept_signal_stack() -> Iterator[None]:
-    """Give this thread back, at the end, the signal stack that it has now."""
+    """Restore, when the `with` ends, the signal stack that this thread has now."""
     if sys.platform != "linux":
         yield
         return

@@ -1,1 +1,1 @@
-"""How often it errs, with bounds, and the threshold that keeps a promise. Never imported by the kiosk."""
+"""Error rates with bounds, and thresholds from target error rates. Never imported by the kiosk."""

@@ -1,4 +1,4 @@
-"""How far a counted rate can be from the truth."""
+"""`binomial_interval`, `error_interval`: confidence intervals of counted rates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Interval:
     high: float
 
     def covers(self, rate: float) -> bool:
-        """True when `rate` lies within."""
+        """Return True when `rate` lies within."""
         return self.low <= rate <= self.high
 
 
 def binomial_interval(events: int, trials: int, confidence: float = 0.95) -> Interval:
-    """The exact interval of a rate for independent trials (Clopper and Pearson 1934).
+    """Return the exact interval of a rate for independent trials (Clopper and Pearson 1934).
 
     0 events in n trials give [0, upper bound], never [0, 0].
 
@@ -38,7 +38,9 @@ def binomial_interval(events: int, trials: int, confidence: float = 0.95) -> Int
 
 
 def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
-    """The one-sided exact upper bound of a rate; for 0 events 1 - (1 - confidence)^(1/n), about 3/n at 95%.
+    """Return the one-sided exact upper bound of a rate.
+
+    For 0 events it is 1 - (1 - confidence)^(1/n), about 3/n at 95%.
 
     Raises:
         CalibrationError: as `binomial_interval`.
@@ -54,7 +56,7 @@ def bootstrap_over_people(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """The percentile interval of a statistic when *people* are drawn again, with all their scores.
+    """Return the percentile interval of a statistic when *people* are drawn again, with all their scores.
 
     Scores that share a person are not independent, so drawing scores would state too narrow an interval
     (Bolle, Ratha and Pankanti 2004, "Error analysis of pattern recognition systems: the subsets bootstrap").
@@ -89,9 +91,9 @@ def bootstrap_over_people(
 def error_interval(
     errors: npt.ArrayLike, people: npt.ArrayLike, confidence: float = 0.95, resamples: int = 1000
 ) -> Interval:
-    """The interval of a share of errors when people are drawn again; never [0, 0].
+    """Return the interval of a share of errors when people are drawn again; never [0, 0].
 
-    Where nobody or everybody erred, drawing again says nothing: then every person counts as one trial.
+    Where nobody or everybody erred, all resamples are equal: then every person counts as one trial.
 
     Args:
         errors: bool (N,).

@@ -1,4 +1,4 @@
-"""A threshold from a promise: how often may a stranger get in, at today's gallery?
+"""`calibrate`: finds the thresholds that meet the target error rates at today's gallery.
 
 Three sources say how high strangers score, and the most cautious one decides:
 
@@ -6,10 +6,10 @@ Three sources say how high strangers score, and the most cautious one decides:
     synthetic   people who do not exist, searched in today's gallery; they decide in a demonstration, whose
                 people look more alike than real ones, and hardly ever at a real door
     searches    today's gallery: everyone enrolled searched among all others, and, where it is given, a cohort
-                of people who are not enrolled; the better evidence, as it knows the site's camera and people
+                of people who are not enrolled; the better source, as it knows the site's camera and people
 
-Each is a `SearchTail`; its threshold rises with the number of people, and the highest threshold wins: on the
-same evidence a larger gallery never lowers the threshold for the same promise.
+Each is a `SearchTail`; its threshold rises with the number of people, and the highest threshold wins: with
+the same sources a larger gallery never lowers the threshold for the same target rate.
 """
 
 import dataclasses
@@ -29,17 +29,18 @@ from models.gallery.mean import GalleryMean
 from models.release.manifest import Thresholds
 
 TOLERATED_FACTOR = 2.0
-"""On average the promise is kept; with the stated confidence the rate stays under this many times it."""
+"""On average the target rate is met; with the stated confidence the rate stays under this many times it."""
 
-FEW_PEOPLE = 100
+MIN_PEOPLE_NARROW = 100
 """With fewer people than this enrolled, the gallery's own searches count little, and a warning says so."""
 
-FEW_MATED = 30
+MIN_MATED_TEMPLATES = 30
+"""With fewer templates that have a second one of the same person, a warning says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorRateTargets:
-    """What the operator promised.
+    """The error rates that the operator wants.
 
     Attributes:
         target_fpir: share of strangers' visits that may open the door.
@@ -58,11 +59,11 @@ class ErrorRateTargets:
 
 @dataclass(frozen=True, slots=True)
 class CalibratedThreshold:
-    """A threshold found for one promise, and what is expected of it.
+    """A threshold found for one target rate, and the rate expected of it.
 
     Attributes:
         threshold: carries metric and network.
-        target: the promised rate.
+        target: the target rate.
         expected: the rate expected of a stranger, the highest of all sources; None without any source.
         bound: what that rate stays under with the stated confidence; None without any source.
         by_source: the threshold that each source asked for.
@@ -77,7 +78,7 @@ class CalibratedThreshold:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdSet:
-    """Three thresholds for today's gallery, and what an operator wants to know of them.
+    """Three thresholds for today's gallery, and the error rates expected of them.
 
     Attributes:
         identify, verify, duplicate: for the door, for 1:1, for newcomers.
@@ -88,7 +89,7 @@ class ThresholdSet:
         confidence: of every bound.
         days_to_false_accept: expected days until a stranger gets in; None without any source.
         days_to_false_accept_at_least: the same at the bound.
-        warnings: what is missing, in words for an operator.
+        warnings: what is missing for a better calibration, in sentences for an operator.
     """
 
     identify: CalibratedThreshold
@@ -108,20 +109,20 @@ class ThresholdSet:
 def calibrate(
     templates: Sequence[Template],
     model_id: str,
-    promise: ErrorRateTargets,
+    targets: ErrorRateTargets,
     defaults: Thresholds,
     *,
     cohort: FloatArray | None = None,
     reference: SearchTail | None = None,
     synthetic: FloatArray | None = None,
 ) -> ThresholdSet:
-    """Find the thresholds that keep a promise at today's gallery.
+    """Find the thresholds that meet the target rates at today's gallery.
 
     Args:
         templates: of everyone active; the order does not matter.
         model_id: the network of the active release.
-        promise: the target rates.
-        defaults: thresholds used where no source says anything.
+        targets: the target rates, their confidence, and how many strangers come.
+        defaults: thresholds used where there is no source.
         cohort: float32 (C, D) unit vectors of people who are not enrolled, embedded by the same network.
         reference: searches of strangers measured for this network elsewhere.
         synthetic: like `cohort`, of people who do not exist: a source of its own.
@@ -133,51 +134,51 @@ def calibrate(
     """
     grouped = templates_by_person(templates, model_id)
     people, photos = len(grouped), sum(len(vectors) for vectors in grouped.values())
-    _check(promise, list(grouped.values()), cohort, synthetic)
+    _check(targets, list(grouped.values()), cohort, synthetic)
     fused = (
         np.stack([fuse(vectors) for vectors in grouped.values()]) if grouped else np.zeros((0, 1), np.float32)
     )
     mean = GalleryMean.of(fused) if grouped else GalleryMean(np.zeros(1, np.float32))
     gallery = mean.remove(fused)
-    sources = _reference_evidence(reference, people, photos)
+    sources = _reference_scores(reference, people, photos)
     if synthetic is not None and people:
         tail = fit_searches(search_cohort(mean.remove(synthetic), gallery), people)
         sources.append(StrangerScores("synthetic", tail, people))
-    sources += _own_evidence([mean.remove(vectors) for vectors in grouped.values()], gallery, cohort, mean)
+    sources += _gallery_scores([mean.remove(vectors) for vectors in grouped.values()], gallery, cohort, mean)
 
     def find(
         target: float, default: float, *, one: bool = False, cautious: bool = True
     ) -> CalibratedThreshold:
-        evidence = (
+        scaled = (
             [StrangerScores(e.name, e.tail, e.people / max(1, people)) for e in sources] if one else sources
         )
-        return _find(evidence, target, promise.confidence, Threshold(default, COSINE, model_id), cautious)
+        return _find(scaled, target, targets.confidence, Threshold(default, COSINE, model_id), cautious)
 
-    identify = find(promise.target_fpir, defaults.identify)
+    identify = find(targets.target_fpir, defaults.identify)
     mated = mated_searches(list(grouped.values()), gallery, mean)
-    fnir, interval = _expected_fnir(mated, identify.threshold.value, promise.confidence)
+    fnir, interval = _expected_fnir(mated, identify.threshold.value, targets.confidence)
     return ThresholdSet(
         identify=identify,
-        verify=find(promise.target_fmr_verify, defaults.verify, one=True),
-        duplicate=find(promise.target_fpir_duplicates, defaults.duplicate, cautious=False),
+        verify=find(targets.target_fmr_verify, defaults.verify, one=True),
+        duplicate=find(targets.target_fpir_duplicates, defaults.duplicate, cautious=False),
         people=people,
         templates=photos,
         searches={source.name: source.tail.searches for source in sources},
         fnir=fnir,
         fnir_interval=interval,
-        confidence=promise.confidence,
-        days_to_false_accept=_days(identify.expected, promise.strangers_per_day),
-        days_to_false_accept_at_least=_days(identify.bound, promise.strangers_per_day),
+        confidence=targets.confidence,
+        days_to_false_accept=_days(identify.expected, targets.strangers_per_day),
+        days_to_false_accept_at_least=_days(identify.bound, targets.strangers_per_day),
         warnings=_warnings(people, [source.name for source in sources], identify, len(mated.own)),
     )
 
 
-def _check(promise: ErrorRateTargets, people: Sequence[FloatArray], *cohorts: FloatArray | None) -> None:
-    for target in (promise.target_fpir, promise.target_fmr_verify, promise.target_fpir_duplicates):
+def _check(targets: ErrorRateTargets, people: Sequence[FloatArray], *cohorts: FloatArray | None) -> None:
+    for target in (targets.target_fpir, targets.target_fmr_verify, targets.target_fpir_duplicates):
         if not 0.0 < target < 1.0:
-            raise CalibrationError(f"a promised rate lies between 0 and 1, not {target}")
-    if not 0.0 < promise.confidence < 1.0:
-        raise CalibrationError(f"a confidence lies between 0 and 1, not {promise.confidence}")
+            raise CalibrationError(f"a target rate lies between 0 and 1, not {target}")
+    if not 0.0 < targets.confidence < 1.0:
+        raise CalibrationError(f"a confidence lies between 0 and 1, not {targets.confidence}")
     if not all(np.isfinite(vectors).all() for vectors in people):
         raise EmbeddingError("a template is not finite: enrol its person again")
     for cohort in cohorts:
@@ -192,14 +193,20 @@ def _check(promise: ErrorRateTargets, people: Sequence[FloatArray], *cohorts: Fl
 
 @dataclass(frozen=True, slots=True)
 class StrangerScores:
-    """One source, and how many of its people today's gallery amounts to."""
+    """The scores of strangers from one source, and the number of people they are scaled to.
+
+    Attributes:
+        name: of the source.
+        tail: fitted to its searches.
+        people: the gallery size, in terms of the source, for which rates are stated.
+    """
 
     name: str
     tail: SearchTail
     people: float
 
 
-def _reference_evidence(reference: SearchTail | None, people: int, photos: int) -> list[StrangerScores]:
+def _reference_scores(reference: SearchTail | None, people: int, photos: int) -> list[StrangerScores]:
     if reference is None:
         return []
     # The reference was searched among people of one photo. A fused template of several has less noise, and
@@ -208,7 +215,7 @@ def _reference_evidence(reference: SearchTail | None, people: int, photos: int) 
     return [StrangerScores("reference", reference, max(1, people) * math.sqrt(max(1.0, photos_each)))]
 
 
-def _own_evidence(
+def _gallery_scores(
     templates: Sequence[FloatArray], gallery: FloatArray, cohort: FloatArray | None, mean: GalleryMean
 ) -> list[StrangerScores]:
     people = len(gallery)
@@ -269,19 +276,23 @@ def _warnings(
     needed = MIN_SAMPLE + 1
     if not sources:
         found.append(
-            "Nothing is known of how strangers score with this network: its default threshold is used. "
-            f"Enrol {needed} people or more, and the gallery itself will tell."
+            "It is not known how strangers score with this network: its default threshold is used. "
+            f"Enrol {needed} people or more: then the threshold is found from the gallery."
         )
     elif people <= MIN_SAMPLE:
         found.append(
-            f"{people} people are enrolled, too few to learn how alike people look before this camera: "
-            f"the threshold rests on the {' and the '.join(sources)}. From {needed} people on it is learnt."
+            f"{people} people are enrolled, too few to measure how alike people look to this camera: "
+            f"the threshold rests on the {' and the '.join(sources)}. From {needed} people on it is measured."
         )
-    elif people < FEW_PEOPLE:
-        found.append(f"{people} people are enrolled: the bound is wide, and narrows from {FEW_PEOPLE} on.")
+    elif people < MIN_PEOPLE_NARROW:
+        found.append(
+            f"{people} people are enrolled: the bound is wide, and narrows from {MIN_PEOPLE_NARROW} on."
+        )
     if identify.bound is not None and identify.bound > 1.05 * TOLERATED_FACTOR * identify.target:
-        found.append("The bound exceeds twice the promise: more people, or a larger cohort, would narrow it.")
-    if mated < FEW_MATED:
+        found.append(
+            "The bound exceeds twice the target rate: more people, or a larger cohort, would narrow it."
+        )
+    if mated < MIN_MATED_TEMPLATES:
         found.append(
             f"Only {mated} templates can be tested against another of the same person: how often the door "
             "refuses the enrolled is not well known. Enrol two or three pictures of each person."

@@ -1,4 +1,4 @@
-"""Measuring a release on photographs: pairs, and open-set identification."""
+"""`Evaluator`: measures a release on photographs, by pairs and by open-set identification."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -43,8 +43,8 @@ class Evaluator:
 
     Args:
         detector, encoder: the door's.
-        release: whose network it is; its thresholds are the default where nothing can be calibrated.
-        progress: shows how far it is.
+        release: of the encoder; its thresholds are used where nothing can be calibrated.
+        progress: shows progress over the photographs.
     """
 
     def __init__(
@@ -58,10 +58,16 @@ class Evaluator:
     def pairs(
         self, path: Path, images: Path, others: tuple[Path, Path] | None, out: Path | None
     ) -> dict[str, Any]:
-        """Accuracy by fold, error rates and the worst errors, ready for JSON.
+        """Measure accuracy by fold, error rates and the worst errors, as a dictionary for JSON.
+
+        Args:
+            path: of a pairs file in the format of `models.evaluation.pairs.read_pairs`.
+            images: folder of the photographs.
+            others: pairs file and photographs to take the threshold from; None takes it from the other folds.
+            out: folder for plots; None draws none.
 
         Raises:
-            CalibrationError: the file is no file of pairs, or there is nothing to take a threshold from.
+            CalibrationError: the file is not a pairs file, or there is nothing to take a threshold from.
             ImageError: a photograph is absent or unreadable.
         """
         listed = read_pairs(path)
@@ -108,7 +114,15 @@ class Evaluator:
         confidence: float,
         out: Path | None,
     ) -> dict[str, Any]:
-        """What a door with this gallery would do, ready for JSON.
+        """Measure what a door with this gallery would do, as a dictionary for JSON.
+
+        Args:
+            gallery, probes, strangers: folders with a folder per person: who is enrolled, other photographs
+                of them, and people who are not enrolled.
+            calibrate_on: a folder of further people to find the threshold with, or None.
+            target_fpir: the share of strangers that may be accepted.
+            confidence: of the bounds and intervals.
+            out: folder for plots; None draws none.
 
         Raises:
             CalibrationError: probes of people who are not in the gallery, or no data for a threshold.
@@ -118,7 +132,7 @@ class Evaluator:
         further = {} if calibrate_on is None else people_in(calibrate_on)
         _refuse_overlap(listed[0], listed[1], listed[2], further)
         enrolled, enrolled_photos = self._people(listed[0], "enrolled")
-        looking, looking_photos = self._people(listed[1], "probes")
+        shown, shown_photos = self._people(listed[1], "probes")
         unknown, unknown_photos = self._people(listed[2], "strangers")
         cohort = None
         if further:
@@ -134,23 +148,23 @@ class Evaluator:
                 self._release.duplicate_threshold.value,
             ),
             cohort=cohort,
-            # With a cohort of the tester's own choice, only that and the gallery itself may speak.
+            # With a cohort of the tester's own choice, only that and the gallery itself are sources.
             reference=reference_for(self._encoder.model_id) if cohort is None else None,
             synthetic=synthetic_cohort(self._encoder.model_id) if cohort is None else None,
         )
         strange = np.concatenate(list(unknown.values()))
-        tested = search_open_set(enrolled, looking, strange)
+        tested = search_open_set(enrolled, shown, strange)
         threshold = found.identify.threshold.value
         if out is not None:
             _plot(out, tested.own, tested.strangers, threshold, ("FPIR", "FNIR"))
         accepted = int((tested.strangers >= threshold).sum())
-        missed_files = looking_photos.failures + unknown_photos.failures
-        attempts = len(looking_photos.paths) + len(unknown_photos.paths)
+        missed_files = shown_photos.failures + unknown_photos.failures
+        attempts = len(shown_photos.paths) + len(unknown_photos.paths)
         return {
             "people": len(enrolled),
             "probes": len(tested.own),
             "strangers": len(tested.strangers),
-            "promised_fpir": target_fpir,
+            "target_fpir": target_fpir,
             "threshold": threshold,
             "threshold_from": "the gallery and the cohort" if cohort is not None else "the gallery",
             "expected_fpir": found.identify.expected,
@@ -179,9 +193,9 @@ class Evaluator:
         return np.where(photos.acquired[first] & photos.acquired[second], scores, NO_FACE_SCORE), photos
 
     def _people(
-        self, listed: Mapping[str, Sequence[Path]], words: str
+        self, listed: Mapping[str, Sequence[Path]], label: str
     ) -> tuple[dict[str, FloatArray], EmbeddedPhotos]:
-        photos = self._embed([path for paths in listed.values() for path in paths], words)
+        photos = self._embed([path for paths in listed.values() for path in paths], label)
         names = np.repeat(list(listed), [len(paths) for paths in listed.values()])
         found = {}
         for name in listed:
@@ -190,28 +204,28 @@ class Evaluator:
                 found[name] = photos.vectors[rows]
         return found, photos
 
-    def _embed(self, paths: Sequence[Path], words: str) -> EmbeddedPhotos:
-        with self._progress(words, len(paths)) as advance:
+    def _embed(self, paths: Sequence[Path], label: str) -> EmbeddedPhotos:
+        with self._progress(label, len(paths)) as advance:
             return embed_photos(paths, self._detector, self._encoder, advance)
 
 
 def fnir_at(tested: OpenSet, target: float) -> float:
-    """FNIR at the threshold that lets the share `target` of *these* strangers in: to compare networks by."""
+    """Return the FNIR at the threshold that the share `target` of *these* strangers reaches."""
     return fnir(tested.own, tested.best_other, threshold_at_rate(tested.strangers, target))
 
 
 def _refuse_overlap(
     enrolled: Collection[str], probes: Collection[str], strangers: Collection[str], cohort: Collection[str]
 ) -> None:
-    """People in two places at once would make the figures look better, or worse, than they are."""
+    """Raise CalibrationError for people in two sets at once: the figures would not be true."""
     faults = {
         "probes of people who are not in the gallery": set(probes) - set(enrolled),
         "strangers who are enrolled": set(strangers) & set(enrolled),
         "people to calibrate on who are tested as well": set(cohort) & (set(enrolled) | set(strangers)),
     }
-    for words, people in faults.items():
+    for fault, people in faults.items():
         if people:
-            raise CalibrationError(f"{words}: {', '.join(sorted(people)[:5])}")
+            raise CalibrationError(f"{fault}: {', '.join(sorted(people)[:5])}")
 
 
 def _templates(people: Mapping[str, FloatArray], model_id: str) -> list[Template]:

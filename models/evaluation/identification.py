@@ -1,4 +1,4 @@
-"""Open-set identification: the enrolled must be found, and strangers must not."""
+"""`search_open_set`: open-set identification, probes of enrolled people and of strangers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from models.gallery.mean import GalleryMean
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSet:
-    """What a gallery answered to probes of the enrolled and to strangers.
+    """Scores of a gallery with probes of enrolled people and with strangers.
 
     Attributes:
         people: names, in the gallery's order.
@@ -65,21 +65,21 @@ def search_open_set(
     scores = (mated @ rows.T).astype(np.float64)
     own = scores[np.arange(len(shown)), shown]
     scores[np.arange(len(shown)), shown] = -np.inf
-    looking = mean.remove(strangers if len(strangers) else empty)
-    found = (looking @ rows.T).astype(np.float64)
+    unknown = mean.remove(strangers if len(strangers) else empty)
+    found = (unknown @ rows.T).astype(np.float64)
     return OpenSet(
         people=people,
         own=own,
         best_other=scores.max(axis=1) if len(shown) else own,
         nearest_other=scores.argmax(axis=1) if len(shown) else shown,
         shown=shown,
-        strangers=found.max(axis=1) if len(looking) else np.empty(0),
-        taken_for=found.argmax(axis=1) if len(looking) else np.empty(0, np.int64),
+        strangers=found.max(axis=1) if len(unknown) else np.empty(0),
+        taken_for=found.argmax(axis=1) if len(unknown) else np.empty(0, np.int64),
     )
 
 
 def search_among(gallery: Sequence[FloatArray], cohort: FloatArray) -> Scores:
-    """The best score of each member of a cohort in a gallery of templates per person."""
+    """Return the best score of each member of a cohort in a gallery of templates per person."""
     fused = np.stack([fuse(vectors) for vectors in gallery])
     mean = GalleryMean.of(fused)
     return search_cohort(mean.remove(cohort), mean.remove(fused))

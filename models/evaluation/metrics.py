@@ -1,7 +1,7 @@
-"""Error rates by the definitions of ISO/IEC 19795-1:2021; scores are similarities, higher is more alike.
+"""`fmr`, `fnmr`, `fpir`, `fnir`, ...: error rates as ISO/IEC 19795-1:2021 defines them, from similarities.
 
-Every function counts: a share of the scores handed over, without smoothing. `models.evaluation.bounds` says
-how far such a share can be from the truth.
+Every function counts: a share of the scores handed over, without smoothing. `models.evaluation.bounds` gives
+their confidence intervals.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Scores = npt.NDArray[np.float64]
 
 
 def checked_scores(values: npt.ArrayLike, what: str) -> Scores:
-    """The values as float64 (N,), N >= 1.
+    """Return the values as float64 (N,), N >= 1.
 
     Raises:
         CalibrationError: none are given, or one is not finite; the message names `what`.
@@ -24,17 +24,17 @@ def checked_scores(values: npt.ArrayLike, what: str) -> Scores:
     if scores.ndim != 1 or scores.size == 0:
         raise CalibrationError(f"no {what}: an error rate needs at least one")
     if not np.isfinite(scores).all():
-        raise CalibrationError(f"{what} hold a number that is not finite: find the face that made it")
+        raise CalibrationError(f"{what} hold a number that is not finite: find the photograph it comes from")
     return scores
 
 
 def fmr(nonmated: npt.ArrayLike, threshold: float) -> float:
-    """False match rate: the share of non-mated comparisons at or above the threshold, in [0, 1]."""
+    """Return the false match rate: the share of non-mated comparisons that reach the threshold, in [0, 1]."""
     return float((checked_scores(nonmated, "non-mated scores") >= threshold).mean())
 
 
 def fnmr(mated: npt.ArrayLike, threshold: float) -> float:
-    """False non-match rate: the share of mated comparisons below the threshold, in [0, 1]."""
+    """Return the false non-match rate: the share of mated comparisons below the threshold, in [0, 1]."""
     return float((checked_scores(mated, "mated scores") < threshold).mean())
 
 
@@ -48,7 +48,10 @@ class DetCurve:
 
 
 def det_curve(mated: npt.ArrayLike, nonmated: npt.ArrayLike) -> DetCurve:
-    """The detection error trade-off (Martin et al. 1997): a point per distinct score, and one above all."""
+    """Return the detection error trade-off (Martin et al. 1997).
+
+    It has a point for every distinct score, and one above them all.
+    """
     genuine = np.sort(checked_scores(mated, "mated scores"))
     impostor = np.sort(checked_scores(nonmated, "non-mated scores"))
     distinct = np.unique(np.concatenate([genuine, impostor]))
@@ -61,19 +64,19 @@ def det_curve(mated: npt.ArrayLike, nonmated: npt.ArrayLike) -> DetCurve:
 
 
 def equal_error_rate(mated: npt.ArrayLike, nonmated: npt.ArrayLike) -> float:
-    """Where FMR and FNMR cross: the mean of both at the threshold where they are closest. Only to compare."""
+    """Return the equal error rate: the mean of FMR and FNMR where they are closest. Only to compare by."""
     curve = det_curve(mated, nonmated)
     nearest = int(np.argmin(np.abs(curve.fmr - curve.fnmr)))
     return float((curve.fmr[nearest] + curve.fnmr[nearest]) / 2)
 
 
 def fnmr_at_fmr(mated: npt.ArrayLike, nonmated: npt.ArrayLike, target: float) -> float:
-    """FNMR at the lowest threshold whose FMR is at most `target`."""
+    """Return the FNMR at the lowest threshold whose FMR is at most `target`."""
     return fnmr(mated, threshold_at_rate(nonmated, target))
 
 
 def threshold_at_rate(nonmated: npt.ArrayLike, target: float) -> float:
-    """The lowest threshold at which at most the share `target` of these scores passes.
+    """Return the lowest threshold at which at most the share `target` of these scores passes.
 
     With the best scores of strangers' searches this is the threshold of an FPIR, with comparisons of an FMR.
 
@@ -89,12 +92,12 @@ def threshold_at_rate(nonmated: npt.ArrayLike, target: float) -> float:
 
 
 def fpir(strangers_best: npt.ArrayLike, threshold: float) -> float:
-    """False positive identification rate: the share of strangers' searches whose best score passes."""
+    """Return the false positive identification rate: the share of strangers whose best score passes."""
     return float((checked_scores(strangers_best, "strangers' searches") >= threshold).mean())
 
 
 def fnir(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float) -> float:
-    """False negative identification rate: the share of mated searches that do not return the right person.
+    """Return the false negative identification rate: the share of mated searches that miss their person.
 
     A search misses when the person's own score is below the threshold or another person's is as high.
 
@@ -110,13 +113,13 @@ def fnir(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float) -> flo
 
 
 def wrong_person_rate(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float) -> float:
-    """The share of mated searches that pass the threshold with the wrong person."""
+    """Return the share of mated searches that pass the threshold with the wrong person."""
     mine, other = checked_scores(own, "mated searches"), np.asarray(best_other, dtype=np.float64)
     return float(((other >= mine) & (other >= threshold)).mean())
 
 
 def failure_rate(failures: int, attempts: int) -> float:
-    """FTE (failures to enrol) or FTA (failures to acquire), in [0, 1].
+    """Return the FTE (failures to enrol) or FTA (failures to acquire), in [0, 1].
 
     Raises:
         CalibrationError: no attempt was made, or more failed than were made.

@@ -1,6 +1,7 @@
-"""Verification on pairs of photographs: the format and the protocol of Labeled Faces in the Wild.
+"""`read_pairs`, `accuracy_by_fold`: verification on pairs, as Labeled Faces in the Wild defines it.
 
-Huang et al. 2007, "Labeled Faces in the Wild", View 2: each fold gets its threshold from the other folds.
+Huang et al. 2007, "Labeled Faces in the Wild", "View 2": each fold gets its threshold from the
+other folds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ class Photo:
     number: int
 
     def path_in(self, images: Path) -> Path:
-        """`NAME/NAME_0001.jpg`, or the first file with such a stem."""
+        """Return `NAME/NAME_0001.jpg` under `images`, or the first file with such a stem."""
         stem = f"{self.person}_{self.number:04d}"
         folder = images / self.person
         return next(iter(sorted(folder.glob(f"{stem}.*"))), folder / f"{stem}.jpg")
@@ -60,7 +61,7 @@ def read_pairs(path: Path) -> list[Pair]:
         ) from error
     rows = [(number, line.split("\t")) for number, line in enumerate(lines[1:], 2) if line.strip()]
     if len(rows) != folds * each * 2:
-        raise CalibrationError(f"{path} promises {folds * each * 2} pairs and holds {len(rows)}")
+        raise CalibrationError(f"{path} announces {folds * each * 2} pairs and holds {len(rows)}")
     return [_pair(path, number, fields, index // (2 * each)) for index, (number, fields) in enumerate(rows)]
 
 
@@ -77,7 +78,7 @@ def _pair(path: Path, number: int, fields: list[str], fold: int) -> Pair:
 
 
 def best_threshold(scores: npt.ArrayLike, same: npt.ArrayLike) -> float:
-    """The threshold of the highest accuracy, in the middle of the widest choice of equals.
+    """Return the threshold of the highest accuracy, in the middle of the widest gap between scores.
 
     Raises:
         CalibrationError: no scores, or one that is not finite.
@@ -99,7 +100,7 @@ def best_threshold(scores: npt.ArrayLike, same: npt.ArrayLike) -> float:
 
 
 def accuracy_by_fold(scores: npt.ArrayLike, same: npt.ArrayLike, folds: Sequence[int]) -> Scores:
-    """The share of pairs judged rightly in each fold, under the threshold of all other folds: float64 (K,).
+    """Return the accuracy in each fold under the threshold of all other folds: float64 (K,).
 
     Raises:
         CalibrationError: fewer than two folds.

@@ -1,4 +1,4 @@
-"""From files to vectors: photographs of people in folders, and what could not be acquired of them."""
+"""`embed_photos`, `people_in`: photographs of people in folders, and their embeddings."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,14 +13,12 @@ from models.errors import ImageError, InputError
 from models.ports import Encoder
 from models.vision.alignment import align_face
 from models.vision.detector import YuNetDetector
-from models.vision.pictures import read_picture
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".pgm"}
+from models.vision.pictures import PICTURE_SUFFIXES, read_picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedPhotos:
-    """What a network says of photographs.
+    """Photographs and their embeddings by one network.
 
     Attributes:
         paths: as they were given.
@@ -36,7 +34,7 @@ class EmbeddedPhotos:
 
     @property
     def subjects(self) -> list[str]:
-        """Whose folder each acquired photograph lies in, in the order of the rows."""
+        """The name of the folder of each acquired photograph, in the order of the rows."""
         return [path.parent.name for path, ok in zip(self.paths, self.acquired, strict=True) if ok]
 
     @property
@@ -51,7 +49,7 @@ def embed_photos(
     encoder: Encoder,
     advance: Callable[[int], None] = lambda _steps: None,
 ) -> EmbeddedPhotos:
-    """Embed the subject of each photograph.
+    """Embed the face nearest the middle of each photograph.
 
     Raises:
         ImageError: a file is not an image at all; a photograph without a face is counted, not raised.
@@ -75,9 +73,9 @@ def embed_photos(
 
 
 def subject_of(image: ImageArray, faces: Sequence[Face]) -> Face | None:
-    """The face a photograph is of: the one nearest its middle; None without a face.
+    """Return the face nearest the middle of a photograph; None without a face.
 
-    The sets of photographs that we know are cut so that the person named is in the middle.
+    Known sets of photographs are cut so that the person named is in the middle.
     """
     height, width = image.shape[:2]
 
@@ -90,7 +88,7 @@ def subject_of(image: ImageArray, faces: Sequence[Face]) -> Face | None:
 
 
 def people_in(folder: Path) -> dict[str, list[Path]]:
-    """The photographs of each person in a folder of folders, names and files in alphabetical order.
+    """List the photographs of each person in a folder of folders, names and files in alphabetical order.
 
     Raises:
         ImageError: the folder is absent, or holds no folder with a photograph.
@@ -98,7 +96,7 @@ def people_in(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     if folder.is_dir():
         for person in sorted(path for path in folder.iterdir() if path.is_dir()):
-            photos = sorted(path for path in person.iterdir() if path.suffix.lower() in SUFFIXES)
+            photos = sorted(path for path in person.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
             if photos:
                 found[person.name] = photos
     if not found:

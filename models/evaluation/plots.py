@@ -1,4 +1,4 @@
-"""Pictures of error rates: DET on normal-deviate axes, ROC, and the histograms of both kinds of scores."""
+"""`save_plots`: DET curve on normal-deviate axes, ROC curve, and histograms of both kinds of scores."""
 
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def _draw_roc(
     axes.step(np.maximum(curve.fmr, 0.5 / len(nonmated)), accepted, where="post", color=MATED_COLOUR)
     axes.set_xscale("log")
     axes.set_xlim(0.5 / len(nonmated), 1)
-    # Left of the first error there is nothing to see: the picture begins there, and shows what differs.
+    # The axis begins at the first error: left of it the curve is flat.
     axes.set_ylim(max(0.0, float(accepted[curve.fmr > 0].min()) - 0.02), 1.002)
     ticks = [tick for tick in (0.0001, 0.001, 0.01, 0.1, 1.0) if tick >= 0.5 / len(nonmated)]
     axes.set_xticks(ticks, [_share(tick) for tick in ticks])

@@ -17,11 +17,11 @@ from models.release.manifest import Thresholds
 from models.release.store import Release
 from models.settings.settings import Settings
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 def error_rate_targets(settings: Settings) -> ErrorRateTargets:
-    """What the operator's settings promise."""
+    """Return the target error rates of the settings."""
     section = settings.error_rates
     return ErrorRateTargets(
         target_fpir=section.target_fpir,
@@ -33,7 +33,10 @@ def error_rate_targets(settings: Settings) -> ErrorRateTargets:
 
 
 def calibrate_gallery(register: Register, release: Release, settings: Settings) -> tuple[ThresholdSet, int]:
-    """The thresholds for the gallery as it is, and the register's revision that they are good for.
+    """Find the thresholds for today's gallery, without storing them.
+
+    Returns:
+        the thresholds, and the revision of the register that they were found at.
 
     Raises:
         CalibrationError, ModelMismatchError, EmbeddingError: as `calibrate`.
@@ -67,16 +70,17 @@ def recalibrate(
         RegisterError: the register cannot be read or written. The old thresholds stand in each case.
     """
     now = (clock or SystemClock()).now()
-    for attempt in range(ATTEMPTS):
+    attempts_left = MAX_ATTEMPTS
+    while True:
         found, revision = calibrate_gallery(register, release, settings)
+        attempts_left -= 1
         try:
             register.save_calibration(*_records(found, release, revision, now))
             return found
         except CalibrationError:
             # Somebody was enrolled or left between reading and writing.
-            if attempt == ATTEMPTS - 1:
+            if not attempts_left:
                 raise
-    raise CalibrationError("unreachable")
 
 
 def _records(
@@ -104,21 +108,21 @@ def _records(
         records.Calibration(
             release_id=release.release_id,
             purpose=purpose,
-            threshold=finding.threshold,
+            threshold=calibrated.threshold,
             gallery_revision=revision,
-            details=summary | describe_finding(finding) | dict(extra),
+            details=summary | threshold_record(calibrated) | dict(extra),
             created_at=now,
         )
-        for purpose, finding, extra in parts
+        for purpose, calibrated, extra in parts
     ]
 
 
-def describe_finding(finding: CalibratedThreshold) -> dict[str, Any]:
-    """A finding, ready for JSON."""
+def threshold_record(found: CalibratedThreshold) -> dict[str, Any]:
+    """Return a calibrated threshold as a dictionary for JSON."""
     return {
-        "target": finding.target,
-        "expected": finding.expected,
-        "bound": finding.bound,
-        "threshold": finding.threshold.value,
-        "by_source": dict(finding.by_source),
+        "target": found.target,
+        "expected": found.expected,
+        "bound": found.bound,
+        "threshold": found.threshold.value,
+        "by_source": dict(found.by_source),
     }

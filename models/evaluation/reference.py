@@ -1,9 +1,9 @@
-"""What is known before anybody is enrolled: how strangers scored elsewhere, and people who do not exist.
+"""`reference_for`, `synthetic_cohort`: what is known of strangers' scores before anybody is enrolled.
 
 The package holds, for each pretrained network, the best scores of a few thousand searches (made by
-`python -m benchmarks.accuracy --reference`; `docs/calibration.md` says from which photographs) and the
-embeddings of a few hundred synthetic people (made by `python -m benchmarks.cohort`). It holds no real face
-and no embedding of one.
+`python -m benchmarks.accuracy --reference`; `docs/explanation/thresholds.md` says from which
+photographs) and the embeddings of a few hundred synthetic people (made by `python -m benchmarks.cohort`). It
+holds no real face and no embedding of one.
 """
 
 from importlib import resources
@@ -16,13 +16,13 @@ from models.evaluation.tail import SearchTail, fit_searches
 
 
 def reference_for(model_id: str) -> SearchTail | None:
-    """The reference of a network; None for one that was never measured, such as a site's own release."""
+    """Return the reference searches of a network; None for one without, such as a site's own release."""
     kept = _packaged(f"strangers-{model_id}.npz")
     return None if kept is None else fit_searches(kept["best"].astype(np.float64), int(kept["searched"]))
 
 
 def synthetic_cohort(model_id: str) -> FloatArray | None:
-    """Unit vectors of people who do not exist, float32 (C, D); None for a network that never saw them."""
+    """Return unit vectors of synthetic people, float32 (C, D); None for a network without them."""
     kept = _packaged(f"synthetic-{model_id}.npz")
     if kept is None:
         return None

@@ -1,4 +1,4 @@
-"""Measurements as records for JSON and as tables for people."""
+"""`calibration_record`, `calibration_text`, ...: measurements for JSON, and as tables for people."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from models.evaluation.calibration import CalibratedThreshold, ThresholdSet
-from models.evaluation.recalibration import describe_finding
+from models.evaluation.recalibration import threshold_record
 from models.evaluation.whatif import Replayed
 from models.events import DoorEvent
 
@@ -16,7 +16,7 @@ SHOWN_CHANGES = 20
 
 
 def percent(rate: float | None) -> str:
-    """A rate as a percentage with three significant digits; a dash for None."""
+    """Format a rate as a percentage with three significant digits; a dash for None."""
     return "-" if rate is None else f"{100 * rate:.3g}%"
 
 
@@ -42,7 +42,7 @@ def _errors(errors: list[dict[str, Any]]) -> list[RenderableType]:
 
 
 def pairs_text(record: Mapping[str, Any]) -> RenderableType:
-    """The result of `evaluate pairs` for people."""
+    """Format the result of `evaluate pairs` for people."""
     rows = [
         ("accuracy", f"{percent(record['accuracy'])} (folds: {_listed(record['accuracy_by_fold'])})"),
         ("threshold from", record["threshold_from"]),
@@ -59,10 +59,10 @@ def _listed(rates: list[float]) -> str:
 
 
 def identification_text(record: Mapping[str, Any]) -> RenderableType:
-    """The result of `evaluate identification` for people."""
+    """Format the result of `evaluate identification` for people."""
     rows = [
         ("threshold", f"{record['threshold']:.4f} from {record['threshold_from']}"),
-        ("promised FPIR", percent(record["promised_fpir"])),
+        ("target FPIR", percent(record["target_fpir"])),
         ("expected, at most", f"{percent(record['expected_fpir'])}, {percent(record['fpir_bound'])}"),
         ("strangers accepted (FPIR)", f"{percent(record['fpir'])} ({_between(record['fpir_interval'])})"),
         ("enrolled refused (FNIR)", f"{percent(record['fnir'])} ({_between(record['fnir_interval'])})"),
@@ -75,16 +75,16 @@ def identification_text(record: Mapping[str, Any]) -> RenderableType:
 
 
 def calibration_record(found: ThresholdSet, release_id: str) -> dict[str, Any]:
-    """A calibration, ready for JSON."""
+    """Return a calibration as a dictionary for JSON."""
     return {
         "release": release_id,
         "people": found.people,
         "templates": found.templates,
         "searches": dict(found.searches),
         "confidence": found.confidence,
-        "identify": describe_finding(found.identify),
-        "verify": describe_finding(found.verify),
-        "duplicate": describe_finding(found.duplicate),
+        "identify": threshold_record(found.identify),
+        "verify": threshold_record(found.verify),
+        "duplicate": threshold_record(found.duplicate),
         "fnir": found.fnir,
         "fnir_interval": None if found.fnir_interval is None else asdict(found.fnir_interval),
         "days_to_false_accept": found.days_to_false_accept,
@@ -94,20 +94,20 @@ def calibration_record(found: ThresholdSet, release_id: str) -> dict[str, Any]:
 
 
 def calibration_text(found: ThresholdSet, strangers_per_day: float) -> RenderableType:
-    """A calibration for people."""
-    table = Table("", "promise", "threshold", "expected", f"at most ({percent(found.confidence)} sure)")
+    """Format a calibration for people."""
+    table = Table("", "target", "threshold", "expected", f"at most ({percent(found.confidence)} sure)")
     parts: list[tuple[str, CalibratedThreshold]] = [
         ("a stranger is let in (1:N)", found.identify),
         ("an impostor is confirmed (1:1)", found.verify),
         ("a newcomer is taken for someone enrolled", found.duplicate),
     ]
-    for words, finding in parts:
+    for label, found_threshold in parts:
         table.add_row(
-            words,
-            percent(finding.target),
-            f"{finding.threshold.value:.4f}",
-            percent(finding.expected),
-            percent(finding.bound),
+            label,
+            percent(found_threshold.target),
+            f"{found_threshold.threshold.value:.4f}",
+            percent(found_threshold.expected),
+            percent(found_threshold.bound),
         )
     lines: list[RenderableType] = [f"{found.people} people, {found.templates} templates", table]
     if found.days_to_false_accept is not None and found.days_to_false_accept_at_least is not None:
@@ -123,12 +123,12 @@ def calibration_text(found: ThresholdSet, strangers_per_day: float) -> Renderabl
     return Group(*lines, *(f"[yellow]{warning}[/]" for warning in found.warnings))
 
 
-def replay_record(replayed: Replayed, finding: CalibratedThreshold, since: str) -> dict[str, Any]:
-    """A what-if, ready for JSON."""
+def replay_record(replayed: Replayed, found: CalibratedThreshold, since: str) -> dict[str, Any]:
+    """Return a what-if as a dictionary for JSON."""
     return {
         "since": since,
-        "target_fpir": finding.target,
-        "threshold": finding.threshold.value,
+        "target_fpir": found.target,
+        "threshold": found.threshold.value,
         "judged": replayed.judged,
         "granted": replayed.granted,
         "would_grant": replayed.would_grant,
@@ -148,17 +148,17 @@ def _event(event: DoorEvent) -> dict[str, Any]:
 
 
 def replay_text(record: Mapping[str, Any]) -> RenderableType:
-    """A what-if for people."""
+    """Format a what-if for people."""
     rows = [
-        ("threshold", f"{record['threshold']:.4f} for a promise of {percent(record['target_fpir'])}"),
+        ("threshold", f"{record['threshold']:.4f} for a target FPIR of {percent(record['target_fpir'])}"),
         ("decisions", f"{record['judged']} since {record['since']}"),
         ("granted", f"{record['granted']}, would have been {record['would_grant']}"),
     ]
     table = Table("change", "at", "door", "person", "score", "threshold then")
-    for words in ("newly_denied", "newly_granted"):
-        for event in record[words][:SHOWN_CHANGES]:
+    for change in ("newly_denied", "newly_granted"):
+        for event in record[change][:SHOWN_CHANGES]:
             then = f"{event['threshold']:.4f}"
-            name = words.replace("_", " ")
+            name = change.replace("_", " ")
             person = event["person_id"] or ""
             table.add_row(name, event["at"], event["door"], person, f"{event['score']:.4f}", then)
     return Group(_figures("What if", rows), table)

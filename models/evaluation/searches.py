@@ -1,4 +1,4 @@
-"""Searches of a gallery that nobody stood before: of a cohort, and of the gallery against itself."""
+"""`search_cohort`, `search_gallery`, `mated_searches`: searches of a gallery by vectors that are at hand."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ CHUNK_ROWS = 2048
 
 
 def search_cohort(cohort: FloatArray, gallery: FloatArray) -> Scores:
-    """The best score of each stranger: (C, D) against (N, D), N >= 1, unit rows -> float64 (C,)."""
+    """Return the best score of each stranger: (C, D) against (N, D), N >= 1, unit rows -> float64 (C,)."""
     parts = [(cohort[rows] @ gallery.T).max(axis=1) for rows in _chunks(len(cohort))]
     return np.concatenate(parts).astype(np.float64)
 
 
 def search_gallery(people: Sequence[FloatArray], gallery: FloatArray) -> tuple[Scores, npt.NDArray[np.int64]]:
-    """Every template searched among all *other* people.
+    """Search every template among all *other* people.
 
     Two people who are each other's nearest make one observation, not two: they share a unit, as do all
     templates of one person.
@@ -52,12 +52,12 @@ def search_gallery(people: Sequence[FloatArray], gallery: FloatArray) -> tuple[S
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatedSearches:
-    """Templates searched against their own person without them: what the door would see.
+    """Scores of templates that were left out and searched, as a visit of their person would be.
 
     Attributes:
         own: float64 (P,) the score with the person's other templates, fused.
         best_other: float64 (P,) the best score with anybody else; -inf when nobody else is enrolled.
-        person: int64 (P,) whose template it is.
+        person: int64 (P,) the person whose template it is.
     """
 
     own: Scores
@@ -66,12 +66,12 @@ class MatedSearches:
 
 
 def mated_searches(people: Sequence[FloatArray], gallery: FloatArray, mean: GalleryMean) -> MatedSearches:
-    """Leave each template of everyone with two or more out, and search it; P may be 0.
+    """Leave out each template of everyone with two or more, and search it; P may be 0.
 
     Args:
         people: the templates of each person, float32 (T, D), in the gallery's order.
         gallery: (N, D + 1) the fused vectors without the gallery mean.
-        mean: what was taken out of them.
+        mean: the gallery mean that was removed from them.
     """
     own: list[float] = []
     probes: list[FloatArray] = []

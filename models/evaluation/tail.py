@@ -1,14 +1,14 @@
-"""How likely a stranger's best score is to reach a threshold, also where no stranger has been seen to.
+"""`fit_tail`, `fit_searches`: how likely a stranger's best score is to reach a threshold.
 
-A door promises rates that its data cannot count: one stranger in a thousand, from a few hundred searches.
+Target rates are lower than the data can count: one stranger in a thousand, from a few hundred searches.
 Above a high score the excesses of any well-behaved distribution are close to a generalised Pareto one
-(Pickands 1975; Coles 2001, "An Introduction to Statistical Modeling of Extreme Values", chapter 4). Below we
-count.
+(Pickands 1975; Coles 2001, "An Introduction to Statistical Modeling of Extreme Values", chapter 4). Below
+it the scores are counted.
 
 A stranger searched against N people makes N comparisons. On real faces those behave as if independent (the
 product is within 5% of the count for 100 to 800 people), so a rate measured against M people becomes one for
 N people: 1 - (1 - rate)^(N / M). It rises with N: a larger gallery never lowers the threshold for the same
-promise.
+target rate.
 """
 
 import math
@@ -22,34 +22,34 @@ from models.evaluation.bounds import upper_bound
 from models.evaluation.metrics import Scores, checked_scores
 
 EXCESS_SHARE = 0.1
-"""The highest tenth of the scores makes the tail."""
+"""The share of the scores, the highest, that the tail is fitted to."""
 
 MIN_SAMPLE = 30
-"""Fewer searches than this state nothing."""
+"""Searches that a fit needs at least."""
 
-HEAVIEST_SHAPE = 0.0
-LIGHTEST_SHAPE = -0.3
-"""Cosines end at 1, so the shape is not positive; a short sample must not claim that they end right there."""
+MAX_SHAPE = 0.0
+MIN_SHAPE = -0.3
+"""Cosines end at 1, so the shape is not positive; a short sample must not put the end too near."""
 
-SMALLEST_EXCESSES = 15
-SMALLEST_SCALE = 1e-6
+MIN_EXCESSES = 15
+MIN_SCALE = 1e-6
 RESAMPLES = 200
 SEED = 0
 
 
 def compose(rate: float, size_ratio: float) -> float:
-    """The rate in a gallery `size_ratio` times as large: 1 - (1 - rate)^ratio."""
+    """Return the rate in a gallery `size_ratio` times as large: 1 - (1 - rate)^ratio."""
     return 1.0 if rate >= 1.0 else -math.expm1(size_ratio * math.log1p(-max(0.0, rate)))
 
 
 def decompose(rate: float, size_ratio: float) -> float:
-    """The inverse of `compose`, for a rate in (0, 1).
+    """Invert `compose`, for a rate in (0, 1).
 
     Raises:
         CalibrationError: the rate is not within (0, 1).
     """
     if not 0.0 < rate < 1.0:
-        raise CalibrationError(f"a promised rate lies between 0 and 1, not {rate}")
+        raise CalibrationError(f"a target rate lies between 0 and 1, not {rate}")
     return -math.expm1(math.log1p(-rate) / size_ratio)
 
 
@@ -70,7 +70,7 @@ class Tail:
     shape: float
 
     def exceedance(self, threshold: float) -> float:
-        """The share of scores at or above `threshold`, in [0, rate]; `rate` below `start`."""
+        """Return the share of scores at or above `threshold`, in [0, rate]; `rate` below `start`."""
         reduced = max(0.0, threshold - self.start) / self.scale
         if self.shape == 0.0:
             return self.rate * math.exp(-reduced)
@@ -78,7 +78,7 @@ class Tail:
         return 0.0 if inner <= 0.0 else self.rate * math.pow(inner, -1.0 / self.shape)
 
     def quantile(self, share: float) -> float:
-        """The score that the share `share` of scores reaches; `start` where the share is above `rate`."""
+        """Return the score that the share `share` of scores reaches; `start` where the share is above `rate`."""
         ratio = min(1.0, share / self.rate)
         if self.shape == 0.0:
             return self.start - self.scale * math.log(ratio)
@@ -101,15 +101,15 @@ def fit_tail(scores: npt.ArrayLike) -> Tail:
 
 
 def _fit(rising: Scores) -> Tail:
-    count = min(rising.size - 1, max(SMALLEST_EXCESSES, round(EXCESS_SHARE * rising.size)))
+    count = min(rising.size - 1, max(MIN_EXCESSES, round(EXCESS_SHARE * rising.size)))
     start = float((rising[-count - 1] + rising[-count]) / 2)
     excesses = rising[-count:] - start
     weights = (count - np.arange(1, count + 1) + 0.35) / count  # Hosking and Wallis' plotting positions
     mean = float(excesses.mean())
-    spread = max(mean - 2.0 * float((excesses * weights).mean()), SMALLEST_SCALE)
-    shape = float(np.clip(2.0 - mean / spread, LIGHTEST_SHAPE, HEAVIEST_SHAPE))
+    spread = max(mean - 2.0 * float((excesses * weights).mean()), MIN_SCALE)
+    shape = float(np.clip(2.0 - mean / spread, MIN_SHAPE, MAX_SHAPE))
     # With the shape held within its limits, the scale follows from the mean excess, scale / (1 - shape).
-    return Tail(start, count / rising.size, max(mean * (1.0 - shape), SMALLEST_SCALE), shape)
+    return Tail(start, count / rising.size, max(mean * (1.0 - shape), MIN_SCALE), shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +120,7 @@ class SearchTail:
         rising: float64 (P,) the best score of each search.
         tail: fitted to them.
         resampled: tails fitted to resamples of the searchers.
-        searched: how many people each search saw.
+        searched: how many people each search was made among.
     """
 
     rising: Scores
@@ -130,21 +130,21 @@ class SearchTail:
 
     @property
     def searches(self) -> int:
-        """P."""
+        """P, the number of searches."""
         return int(self.rising.size)
 
     def passed(self, threshold: float) -> int:
-        """How many of the searches reached `threshold`."""
+        """Count the searches that reached `threshold`."""
         return self.searches - int(np.searchsorted(self.rising, threshold, side="left"))
 
     def fpir(self, threshold: float, people: float) -> float:
-        """Expected share of strangers whose search of `people` people reaches `threshold`."""
+        """Return the expected share of strangers whose search of `people` people reaches `threshold`."""
         counted = threshold < self.tail.start
         rate = self.passed(threshold) / self.searches if counted else self.tail.exceedance(threshold)
         return compose(rate, people / self.searched)
 
     def fpir_bound(self, threshold: float, people: float, confidence: float) -> float:
-        """What that share stays under with this confidence: exact binomial if counted, else resampled."""
+        """Return the upper bound of that share: exact binomial where counted, else from the resamples."""
         if threshold < self.tail.start:
             rate = upper_bound(self.passed(threshold), self.searches, confidence)
         else:
@@ -153,11 +153,11 @@ class SearchTail:
         return compose(rate, people / self.searched)
 
     def threshold(self, target: float, people: float) -> float:
-        """The threshold whose expected FPIR over `people` people is `target`; never below the fitted part."""
+        """Return the threshold of an expected FPIR `target` over `people` people, never below `tail.start`."""
         return self.tail.quantile(decompose(target, people / self.searched))
 
     def cautious_threshold(self, target: float, people: float, confidence: float) -> float:
-        """The threshold whose FPIR over `people` people stays under `target` with this confidence."""
+        """Return the threshold whose FPIR over `people` people stays under `target` with this confidence."""
         share = decompose(target, people / self.searched)
         return float(np.quantile([tail.quantile(share) for tail in self.resampled], confidence))
 
@@ -167,16 +167,16 @@ def fit_searches(best: npt.ArrayLike, searched: int, units: npt.ArrayLike | None
 
     Args:
         best: (P,) each search's best score, P >= 30; the order does not matter.
-        searched: how many people each search saw, at least 1.
+        searched: how many people each search was made among, at least 1.
         units: (P,) searches that are not independent share a number and are drawn again together; by default
-            every search stands for itself.
+            every search is independent.
 
     Raises:
-        CalibrationError: too few searches, a score that is not finite, or nobody searched.
+        CalibrationError: too few searches, a score that is not finite, or nobody is enrolled.
     """
     scores = checked_scores(best, "searches without a mate")
     if searched < 1:
-        raise CalibrationError("nobody was searched: a false accept needs somebody enrolled")
+        raise CalibrationError("nobody is enrolled: a false accept needs somebody enrolled")
     labels = np.arange(scores.size) if units is None else np.asarray(units)
     tail = fit_tail(scores)
     # Units are numbered by their lowest score: what is drawn does not depend on the order of the searches.

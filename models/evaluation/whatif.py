@@ -1,4 +1,4 @@
-"""The decisions that were logged, judged again under another threshold."""
+"""`replay_decisions`: decides logged decisions again under another threshold."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from models.events import DoorEvent
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What would have changed.
+    """What another threshold would have changed.
 
     Attributes:
-        judged: logged decisions that carry a score and a threshold.
+        judged: logged decisions that have a score and a threshold.
         granted: how many of them let somebody in.
         would_grant: how many would have under the other threshold.
         newly_denied: granted then, denied under the other threshold.
@@ -27,15 +27,15 @@ class Replayed:
 
 
 def replay_decisions(events: Iterable[DoorEvent], threshold: float, min_margin: float) -> Replayed:
-    """Judge logged decisions again; the order does not matter.
+    """Decide logged decisions again under another threshold; their order does not matter.
 
-    Only the threshold is another one: whoever was denied for another reason than the score stays denied, and
-    a newcomer to the granted must also stand clear of the runner-up.
+    Only the threshold differs: whoever was denied for another reason than the score stays denied, and whoever
+    would be granted now must also have the margin over the runner-up.
 
     Args:
         events: of the register.
-        threshold: the other one, in the metric and of the network that made the scores.
-        min_margin: demanded between the best person and the runner-up.
+        threshold: the other threshold, in the metric and of the network that made the scores.
+        min_margin: required between the best person and the runner-up.
     """
     judged = [event for event in events if event.score is not None and event.threshold is not None]
     denied, granted, kept = [], [], 0

@@ -1,1 +1,1 @@
-"""Who is most like this face? An exact index behind a guard; SQL is the truth, this is a view of it."""
+"""The gallery in memory: searches the templates of the register for the person most alike."""

@@ -1,4 +1,4 @@
-"""Several templates of one person as one vector.
+"""`fuse`: combines several templates of one person into one vector.
 
 Measured on LFW, two photos each: comparing with the normalised mean misses 4 in 10 fewer of the enrolled than
 taking the best of both templates, at the same rate of strangers accepted (docs/experiments/accuracy.md).
@@ -11,27 +11,27 @@ import numpy as np
 from models.domain import FloatArray, PersonId, Template
 from models.errors import EmbeddingError, GalleryError, ModelMismatchError
 
-SHORTEST_MEAN = 0.1
-"""Templates of one person that cancel out to less than this are not of one person."""
+MIN_MEAN_LENGTH = 0.1
+"""Unit vectors whose mean is shorter point in opposite directions: they are not of one person."""
 
 
 def fuse(vectors: FloatArray) -> FloatArray:
-    """The normalised mean of unit vectors: float32 (T, D) -> (D,).
+    """Return the normalised mean of unit vectors: float32 (T, D) -> (D,).
 
     Raises:
         EmbeddingError: a vector is not finite, or they point in opposite directions.
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
-    if not np.isfinite(length) or length < SHORTEST_MEAN:
+    if not np.isfinite(length) or length < MIN_MEAN_LENGTH:
         raise EmbeddingError("the templates of a person contradict each other: enrol the person again")
     return np.asarray(mean / length, dtype=np.float32)
 
 
 def templates_by_person(templates: Iterable[Template], model_id: str) -> dict[PersonId, FloatArray]:
-    """The vectors of each person, float32 (T, D); people and templates in the order of their ids.
+    """Group vectors by person, float32 (T, D); people and templates in the order of their ids.
 
-    One order for one set of templates: whatever is computed from them does not depend on how they came.
+    The order is that of the ids so that results do not depend on the order of `templates`.
 
     Raises:
         ModelMismatchError: a template was made by another network than `model_id`.

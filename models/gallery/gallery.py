@@ -1,4 +1,4 @@
-"""The gallery of a door: immutable, exact, one vector and one answer per *person*."""
+"""`Gallery`: the people a door searches: immutable, exact, one vector and one score per *person*."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -31,7 +31,7 @@ class Gallery:
 
     @classmethod
     def build(cls, templates: Sequence[Template], model_id: str) -> "Gallery":
-        """A gallery of these templates, fused per person; the order in which they come does not matter.
+        """Build a gallery of these templates, fused per person; their order does not matter.
 
         Raises:
             ModelMismatchError: a template was made by another network than `model_id`.
@@ -53,18 +53,18 @@ class Gallery:
 
     @property
     def people(self) -> frozenset[PersonId]:
-        """Everyone who can be found."""
+        """The ids of everyone who can be found."""
         return frozenset(self._people)
 
     def search(self, embedding: Embedding) -> SearchResult:
-        """The person most alike and the next *person*. An empty gallery gives a result without candidates.
+        """Find the person most alike and the next *person*; an empty gallery gives no candidates.
 
-        Equal scores are settled by the lower person id.
+        Of equal scores the lower person id comes first.
 
         Raises:
             ModelMismatchError: the probe was embedded by another network.
             EmbeddingError: the probe is not finite or has another dimension.
-            GalleryError: the index answered with what cannot be.
+            GalleryError: the index gave an impossible answer.
         """
         self._check_model(embedding)
         if self._index is None or self._mean is None:
@@ -78,10 +78,10 @@ class Gallery:
         return SearchResult(found[0], found[1] if len(found) > 1 else None, self._model_id)
 
     def scores_of(self, person_id: PersonId, embedding: Embedding) -> float:
-        """The score of one person, for a 1:1 check.
+        """Return the score of one person, for a 1:1 check.
 
         Raises:
-            UnknownPersonError: this person is not here.
+            UnknownPersonError: this person is not in the gallery.
             ModelMismatchError: the probe was embedded by another network.
             EmbeddingError: the probe is not finite or has another dimension.
         """

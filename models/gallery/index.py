@@ -1,7 +1,7 @@
-"""The FAISS index and the guard before it.
+"""`GuardedIndex`: the FAISS index, with checks of what goes in and of what comes out.
 
-An empty FAISS index, or one asked with NaN, answers id -1 with score -3.4e38 and raises nothing. Nothing
-outside this file sees such an answer.
+An empty FAISS index, or one asked with NaN, answers id -1 with score -3.4e38 and raises nothing. Here such an
+answer becomes an error.
 """
 
 import faiss
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.domain import FloatArray
 from models.errors import EmbeddingError, EmptyGalleryError, GalleryError
 
-SCORE_LIMIT = 1.0 + 2e-3
+MAX_SCORE = 1.0 + 2e-3
 """Unit vectors within `models.domain.UNIT_TOLERANCE` have an inner product no larger than this."""
 
 
@@ -36,18 +36,18 @@ class GuardedIndex:
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """D, the numbers per vector."""
         return int(self._index.d)
 
     def nearest(self, query: FloatArray, count: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        """The rows most like `query`: scores, float32 (K,), falling, and row numbers, int64 (K,).
+        """Find the rows most like `query`: scores, float32 (K,), falling, and row numbers, int64 (K,).
 
         K is `count`, or N where the index holds fewer rows.
 
         Raises:
             EmptyGalleryError: there is no row to compare with.
             EmbeddingError: the query is not a finite vector of D numbers.
-            GalleryError: the index answered with what cannot be: a negative row, a score that is no cosine.
+            GalleryError: the index gave an impossible answer: a negative row, or a score outside [-1, 1].
         """
         self._check(query)
         if len(self) == 0:
@@ -55,12 +55,12 @@ class GuardedIndex:
         # One query has no work for two threads: a busy machine waits 60 ms for the second and searches 0.1.
         faiss.omp_set_num_threads(1)
         scores, rows = self._index.search(query[np.newaxis], min(count, len(self)))
-        if rows.min() < 0 or not np.isfinite(scores).all() or np.abs(scores).max() > SCORE_LIMIT:
+        if rows.min() < 0 or not np.isfinite(scores).all() or np.abs(scores).max() > MAX_SCORE:
             raise GalleryError("the index gave an impossible answer: rebuild the gallery from the register")
         return scores[0], rows[0]
 
     def score(self, query: FloatArray, row: int) -> float:
-        """The inner product of `query` with one row.
+        """Return the inner product of `query` with one row.
 
         Raises:
             EmbeddingError: the query is not a finite vector of D numbers.
@@ -75,4 +75,4 @@ class GuardedIndex:
         if query.shape != (self.dimension,):
             raise EmbeddingError(f"the gallery holds {self.dimension} numbers a face, not {query.shape}")
         if not np.isfinite(query).all():
-            raise EmbeddingError("the probe is not finite: it cannot be judged")
+            raise EmbeddingError("the probe is not finite: it cannot be compared")

@@ -1,4 +1,4 @@
-"""What all faces of a gallery share says nothing about who somebody is: it is taken out of every score.
+"""`GalleryMean`: removes from every score what all faces of a gallery have in common.
 
 Faces seen by one camera share its light and lens, and a network's faces lie to one side of its space: on LFW
 the mean of 800 people has a length of 0.31, not 0. Scores against that mean differ from person to person and
@@ -17,13 +17,13 @@ import numpy as np
 from models.domain import FloatArray
 from models.errors import EmbeddingError
 
-TRUSTED_PEOPLE = 20
-"""The mean of this many people counts half; few people have a mean that is mostly themselves."""
+HALF_WEIGHT_PEOPLE = 20
+"""The mean of this many people counts half; the mean of few people is mostly themselves."""
 
 MAX_LENGTH = 0.5
-"""No gallery's faces share more than this; a longer mean is that of people who were enrolled twice."""
+"""Faces of different people share no more than this; a longer mean is of people who were enrolled twice."""
 
-SHORTEST_DIFFERENCE = 1e-3
+MIN_DIFFERENCE_LENGTH = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +34,13 @@ class GalleryMean:
 
     @classmethod
     def of(cls, people: FloatArray) -> "GalleryMean":
-        """Of people's fused vectors, float32 (N, D), N >= 1."""
-        mean = people.mean(axis=0, dtype=np.float64) * (len(people) / (len(people) + TRUSTED_PEOPLE))
+        """Compute the mean of people's fused vectors, float32 (N, D), N >= 1."""
+        mean = people.mean(axis=0, dtype=np.float64) * (len(people) / (len(people) + HALF_WEIGHT_PEOPLE))
         length = float(np.linalg.norm(mean))
         return cls(np.asarray(mean * min(1.0, MAX_LENGTH / max(length, MAX_LENGTH)), dtype=np.float32))
 
     def remove(self, vectors: FloatArray) -> FloatArray:
-        """Unit vectors, float32 (..., D), as unit vectors without the mean, float32 (..., D + 1).
+        """Remove the mean from unit vectors: float32 (..., D) -> unit vectors, float32 (..., D + 1).
 
         Raises:
             EmbeddingError: they have another dimension, or one is not finite or is itself the mean.
@@ -52,8 +52,8 @@ class GalleryMean:
         shared = float(np.dot(self.vector, self.vector))
         rest = vectors - self.vector
         lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
-        if not np.isfinite(lengths).all() or (lengths < SHORTEST_DIFFERENCE).any():
-            raise EmbeddingError("a face cannot be told from the average of all: it cannot be judged")
+        if not np.isfinite(lengths).all() or (lengths < MIN_DIFFERENCE_LENGTH).any():
+            raise EmbeddingError("a face cannot be told from the mean of all faces: it cannot be compared")
         scaled = rest * (np.sqrt(1.0 - shared) / lengths)
         back = np.full((*vectors.shape[:-1], 1), np.sqrt(shared))
         return np.concatenate([scaled, back], axis=-1, dtype=np.float32)

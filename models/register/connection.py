@@ -1,4 +1,4 @@
-"""How the register is reached: transactions that name their faults, and the key that belongs to the data."""
+"""`RegisterConnection`: transactions on the database file, with typed errors, and its encryption key."""
 
 import os
 import sqlite3
@@ -34,17 +34,17 @@ class RegisterConnection:
     @classmethod
     def open(cls, path: Path, key: bytes | KeyFile, busy_timeout_s: float) -> Self:
         """Open, migrate and check; see `Register.open` for what is raised."""
-        vault = cls(path, key, busy_timeout_s)
+        connection = cls(path, key, busy_timeout_s)
         try:
-            vault._prepare()
+            connection._prepare()
         except BaseException:
-            vault.engine.dispose()
+            connection.engine.dispose()
             raise
-        return vault
+        return connection
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that sees one state of the database, whatever others write meanwhile."""
+        """Begin a transaction that reads one state of the database, whatever others write meanwhile."""
         with typed_faults(self._path):
             self._check_file()
             with Session(self.engine) as session, session.begin():
@@ -52,7 +52,7 @@ class RegisterConnection:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that holds the write lock; all of it is kept or, after an exception, nothing."""
+        """Begin a transaction with the write lock; after an exception nothing of it is stored."""
         engine = self.engine.execution_options(**{WRITE: True})
         with typed_faults(self._path):
             self._check_file()
@@ -60,13 +60,13 @@ class RegisterConnection:
                 yield session
 
     def cipher(self, session: Session) -> Cipher:
-        """The key of this transaction; another process may have changed it since the last.
+        """Return the key of this transaction; another process may have changed it since the last one.
 
         Raises:
-            EncryptionKeyError: it is not there.
+            EncryptionKeyError: it is absent or another register's.
         """
         key_id = state.state_of(session).key_id
-        known = self._known  # looked at once: another thread may replace it at any moment
+        known = self._known  # read once: another thread may replace it at any moment
         if known is None or known.key_id != key_id:
             known = self._find_key(key_id)
             state.check_key(session, known)
@@ -74,7 +74,7 @@ class RegisterConnection:
         return known
 
     def rotate_key(self) -> str:
-        """See `Register.rotate_key`."""
+        """Encrypt everything under a fresh key; see `Register.rotate_key`."""
         if not isinstance(self._key, KeyFile):
             raise EncryptionKeyError("only a key in a file can be changed: open the register with the file")
         with self.writing() as session:
@@ -110,14 +110,14 @@ class RegisterConnection:
         sync_folder(path.parent)
 
     def empty_log(self) -> None:
-        """Write the write-ahead log through and empty it, so that erased pages do not live on in it."""
+        """Write the write-ahead log to the database and empty it, so that it keeps no erased data."""
         with typed_faults(self._path), self.engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None, "an open connection has its driver's connection"  # noqa: S101
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check_file(self) -> None:
-        """An open connection would go on with a file that was replaced or deleted, seen by nobody else."""
+        """Raise RegisterError when the file was replaced: nobody else reads the one that is still open."""
         if _identity(self._path) != self._file:
             raise RegisterError(f"{self._path} was replaced while in use: start this program again")
 
@@ -132,20 +132,20 @@ class RegisterConnection:
         return cipher
 
     def _prepare(self) -> None:
-        """Migrate if needed, begin if new, and check the key. Locks nothing when all is as it should be."""
+        """Migrate if needed, create the state if new, and check the key. Takes no lock when all is done."""
         with self.reading() as session:
-            if schema_revision(session.connection()) == SCHEMA_REVISION and state.has_begun(session):
+            if schema_revision(session.connection()) == SCHEMA_REVISION and state.state_exists(session):
                 self.cipher(session)
                 return
         with self.writing() as session:
             migrate(session.connection())
-            if not state.has_begun(session):
+            if not state.state_exists(session):
                 key = self._key
                 state.create_state(session, key.load_or_create() if isinstance(key, KeyFile) else Cipher(key))
             self.cipher(session)
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What stays the same while a file is written and differs for another file of the same name."""
+    """Return device and inode: they stay while a file is written, and differ for another file of its name."""
     found = path.stat()
     return found.st_dev, found.st_ino

@@ -1,4 +1,4 @@
-"""The SQLite file: how it is opened, how transactions begin, and how it is brought to the newest schema."""
+"""`open_engine`, `migrate`: opens the SQLite file, begins transactions, and migrates to the newest schema."""
 
 import os
 from pathlib import Path
@@ -11,19 +11,19 @@ from models.errors import RegisterError
 from models.register.schema import SCHEMA_REVISION
 
 WRITE = "doorward_write"
-"""Execution option of transactions that write: they take the write lock when they begin, so that they never
-have to be given up half-way for another writer."""
+"""Execution option of transactions that write: they take the write lock when they begin, so that they
+never have to be rolled back half-way for another writer."""
 
 PRAGMAS = (
     "journal_mode = WAL",  # readers never wait for the writer
     "synchronous = FULL",  # a committed event survives a power cut
     "foreign_keys = ON",
-    "secure_delete = ON",  # what is erased is overwritten
+    "secure_delete = ON",  # erased data is overwritten
 )
 
 
 def open_engine(path: Path, busy_timeout_s: float) -> Engine:
-    """An engine for the SQLite file; makes the file, readable by its owner only, when it is absent."""
+    """Open an engine for the SQLite file; creates it, readable by its owner only, when it is absent."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     url = URL.create("sqlite+pysqlite", database=str(path))
@@ -44,7 +44,7 @@ def migrate(connection: Connection) -> None:
         return
     if found is not None and found > SCHEMA_REVISION:
         raise RegisterError(f"a newer Doorward wrote the register (schema {found}): update this one")
-    # Imported late: a door that starts on an up-to-date register has no use for it.
+    # Imported late: a door that starts on an up-to-date register does not need it.
     from alembic import command
     from alembic.config import Config
 
@@ -56,10 +56,10 @@ def migrate(connection: Connection) -> None:
 
 
 def schema_revision(connection: Connection) -> str | None:
-    """The migration that the database stands at; None for an empty one.
+    """Return the last migration that ran on the database; None for an empty one.
 
     Raises:
-        RegisterError: it holds tables that are not ours.
+        RegisterError: it holds tables of another program.
     """
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:

@@ -13,7 +13,7 @@ _COLUMNS = frozenset(EventRow.__table__.columns.keys()) - {"event_id", "at"}
 
 
 def append_event(session: Session, event: DoorEvent) -> int:
-    """Add one event; its running number."""
+    """Add one event and return its number."""
     record = event.to_record()
     row = EventRow(at=event.at, **{name: record[name] for name in _COLUMNS})
     session.add(row)
@@ -22,7 +22,7 @@ def append_event(session: Session, event: DoorEvent) -> int:
 
 
 def events_of(session: Session, person_id: PersonId) -> list[DoorEvent]:
-    """Every event in which a person was the most alike, oldest first."""
+    """Return every event in which a person was the most alike, oldest first."""
     query = select(EventRow).where(EventRow.person_id == person_id).order_by(EventRow.event_id)
     return [_event(row) for row in session.scalars(query)]
 
@@ -37,7 +37,7 @@ def list_events(
     outcome: str | None = None,
     limit: int | None = None,
 ) -> list[DoorEvent]:
-    """The newest `limit` events of the time [since, until) that fit, oldest of them first."""
+    """Return the newest `limit` matching events of the time [since, until), oldest first."""
     query = select(EventRow).order_by(EventRow.event_id.desc()).limit(limit)
     if since is not None:
         query = query.where(EventRow.at >= since)

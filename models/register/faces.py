@@ -1,4 +1,4 @@
-"""Crops and templates, encrypted on the way in and checked on the way out."""
+"""`insert_faces`, `templates_of`, `stored_crops`: crops and templates in the register, encrypted."""
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -14,6 +14,7 @@ from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
 from models.register.state import state_of
 from models.storage.keys import Cipher
 
+# The format of stored crops. Not `models.vision.alignment.CROP_PX`: what is on disk does not change with it.
 CROP_SHAPE = (112, 112, 3)
 CHUNK_ROWS = 500
 
@@ -24,7 +25,7 @@ def insert_faces(
     """Store each crop with its template.
 
     Raises:
-        ModelMismatchError: the templates are not of the network in force; nobody would ever be found by them.
+        ModelMismatchError: the templates are not of the active network: no search would ever find them.
     """
     in_force = state_of(session).active_model_id
     for face in faces:
@@ -43,7 +44,7 @@ def insert_faces(
 def templates_of(
     session: Session, cipher: Cipher, model_id: str, statuses: Collection[PersonStatus]
 ) -> list[Template]:
-    """The templates of people of these statuses, made by one network, by id."""
+    """Return the templates of one network, of people with these statuses, ordered by id."""
     rows = session.scalars(
         select(TemplateRow)
         .join(PersonRow, PersonRow.person_id == TemplateRow.person_id)
@@ -54,7 +55,7 @@ def templates_of(
 
 
 def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[StoredCrop]:
-    """The crops whose person's newest consent covers `purpose`, revoked people's left out, by id."""
+    """Return the crops whose person's newest consent covers `purpose`, revoked people's left out, by id."""
     query = select(ConsentRow.person_id, ConsentRow.purposes).order_by(ConsentRow.id)
     newest = {row.person_id: row.purposes for row in session.execute(query)}
     rows = session.scalars(
@@ -71,7 +72,7 @@ def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[Sto
 
 
 def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[StoredCrop]:
-    """The crops of one person, whatever the status, by id."""
+    """Return the crops of one person of any status, ordered by id."""
     rows = session.scalars(select(CropRow).where(CropRow.person_id == person_id).order_by(CropRow.crop_id))
     return [StoredCrop(row.crop_id, person_id, _open_crop(cipher, row)) for row in rows]
 
@@ -79,9 +80,7 @@ def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[Stor
 def replace_templates(
     session: Session, cipher: Cipher, model_id: str, embeddings: Sequence[CropEmbedding]
 ) -> None:
-    """Put the templates of a network in the place of those it had for the same crops.
-
-    Crops that were erased in the meantime are passed over.
+    """Replace the templates of a network for the same crops; crops erased in the meantime are skipped.
 
     Raises:
         ReleaseError: an embedding is of another network.
@@ -99,7 +98,7 @@ def replace_templates(
 
 
 def people_without(session: Session, model_id: str) -> list[str]:
-    """Names of those who may be recognised, now or later, but have no template of the network."""
+    """Return the names of everybody not revoked who has no template of the network."""
     served = select(TemplateRow.person_id).where(TemplateRow.model_id == model_id)
     rows = session.scalars(
         select(PersonRow.name)
@@ -110,7 +109,7 @@ def people_without(session: Session, model_id: str) -> list[str]:
 
 
 def encrypt_again(session: Session, old: Cipher, new: Cipher) -> None:
-    """Every crop and template from one key to another."""
+    """Encrypt every crop and template anew, from one key to another."""
     for keys in _chunks(list(session.scalars(select(CropRow.crop_id)))):
         for crop in session.scalars(select(CropRow).where(CropRow.crop_id.in_(keys))):
             place = _crop_place(crop.crop_id, crop.person_id)
@@ -124,7 +123,7 @@ def encrypt_again(session: Session, old: Cipher, new: Cipher) -> None:
 
 
 def _write_out(session: Session) -> None:
-    """Send a chunk's changes and forget its rows: a large register does not have to fit in memory."""
+    """Write a chunk's changes and drop its rows: a large register does not have to fit in memory."""
     session.flush()
     session.expunge_all()
 
@@ -150,7 +149,7 @@ def _open_template(cipher: Cipher, row: TemplateRow) -> Embedding:
 
 
 def _crop_bytes(crop: FaceCrop) -> bytes:
-    """One picture, or two with the second crop: all that was embedded, to be embedded again."""
+    """Return the bytes of one picture, or of two with the second crop."""
     pictures = [crop.image] if crop.second is None else [crop.image, crop.second]
     for picture in pictures:
         if picture.shape != CROP_SHAPE or picture.dtype != np.uint8:

@@ -1,4 +1,4 @@
-"""Every failure of the database leaves this room as a typed error."""
+"""`typed_faults`: turns what the database raises into typed errors."""
 
 import errno
 import sqlite3
@@ -14,7 +14,7 @@ PRIMARY_CODE = 0xFF
 """SQLite's extended result codes carry the primary one in their lowest byte."""
 
 ADVICE = {
-    sqlite3.SQLITE_NOTADB: "it is not a database of ours: restore it from a backup, or name another file",
+    sqlite3.SQLITE_NOTADB: "it is not a register: restore it from a backup, or name another file",
     sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
     sqlite3.SQLITE_READONLY: "it cannot be written: check who owns the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that its folder exists and who owns it",
@@ -39,7 +39,7 @@ def typed_faults(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no space left for the register {path}: make room") from error
         raise RegisterError(f"the register {path}: {error.strerror}") from error
-    except ValueError as error:  # a time, a status or a list in a row that is none
+    except ValueError as error:  # a row holds an invalid time, status or list
         raise RegisterError(f"the register {path}: {ADVICE[sqlite3.SQLITE_CORRUPT]}") from error
 
 

@@ -1,4 +1,4 @@
-"""People and what they agreed to."""
+"""`insert_person`, `find_person`, `insert_consent`, `erase_person`: people and their consents."""
 
 import unicodedata
 import uuid
@@ -17,29 +17,31 @@ MAX_NAME_LENGTH = 200
 
 
 def clean_name(name: str) -> str:
-    """The name as it is kept: composed (NFC), with single blanks.
+    """Normalise a name for storage: composed (NFC), with single blanks.
 
     Raises:
         InputError: empty, too long, or with characters that do not print.
     """
     clean = " ".join(unicodedata.normalize("NFC", name).split())
     if not clean or len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
-        raise InputError(f"a name has 1 to {MAX_NAME_LENGTH} printable characters: {name[:50]!r} is none")
+        raise InputError(
+            f"a name has 1 to {MAX_NAME_LENGTH} printable characters: {name[:50]!r} is not a name"
+        )
     return clean
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name have in common."""
+    """Return the form of a name to compare by: NFKC, without case."""
     return unicodedata.normalize("NFKC", clean_name(name)).casefold()
 
 
 def all_people(session: Session) -> list[Person]:
-    """Everyone, by name."""
+    """Return all people, ordered by name."""
     return [_person(row) for row in session.scalars(select(PersonRow).order_by(PersonRow.name_key))]
 
 
 def person_row(session: Session, person_id: PersonId) -> PersonRow:
-    """The row of a person. Raises UnknownPersonError."""
+    """Return the row of a person. Raises UnknownPersonError."""
     row = session.get(PersonRow, person_id)
     if row is None:
         raise UnknownPersonError(f"nobody in the register has the id {person_id}")
@@ -47,22 +49,22 @@ def person_row(session: Session, person_id: PersonId) -> PersonRow:
 
 
 def one_person(session: Session, person_id: PersonId) -> Person:
-    """A person by id. Raises UnknownPersonError."""
+    """Return a person by id. Raises UnknownPersonError."""
     return _person(person_row(session, person_id))
 
 
 def find_person(session: Session, name: str) -> Person | None:
-    """A person by name, without regard to case."""
+    """Find a person by name, without regard to case; None when there is none."""
     row = session.scalar(select(PersonRow).where(PersonRow.name_key == name_key(name)))
     return None if row is None else _person(row)
 
 
 def insert_person(session: Session, name: str, at: datetime) -> Person:
-    """A new, active person.
+    """Add a new, active person.
 
     Raises:
         DuplicatePersonError: the name is taken.
-        InputError: it is no name.
+        InputError: the name is empty, too long or not printable.
     """
     taken = find_person(session, name)
     if taken is not None:
@@ -84,13 +86,13 @@ def insert_person(session: Session, name: str, at: datetime) -> Person:
 def insert_consent(
     session: Session, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime
 ) -> None:
-    """Note what a person agreed to; it replaces what was agreed before.
+    """Add a consent of a person; the newest one counts.
 
     Raises:
         ConsentError: there is no text, or recognition is not among the purposes.
     """
     if not text.strip():
-        raise ConsentError("consent needs its text: the words that the person agreed to")
+        raise ConsentError("consent needs its text: the text that the person agreed to")
     if Purpose.RECOGNITION not in purposes:
         raise ConsentError("consent must cover recognition: without it nobody can be enrolled")
     row = ConsentRow(person_id=person_id, text=text.strip(), purposes=sorted(map(str, purposes)), given_at=at)
@@ -98,7 +100,7 @@ def insert_consent(
 
 
 def consent_of(session: Session, person_id: PersonId) -> Consent:
-    """What a person agreed to last. Raises UnknownPersonError, ConsentError."""
+    """Return a person's newest consent. Raises UnknownPersonError, ConsentError."""
     person_row(session, person_id)
     row = session.scalar(
         select(ConsentRow).where(ConsentRow.person_id == person_id).order_by(ConsentRow.id.desc()).limit(1)
@@ -109,11 +111,11 @@ def consent_of(session: Session, person_id: PersonId) -> Consent:
 
 
 def erase_person(session: Session, person_id: PersonId) -> None:
-    """Delete all that is kept of a person; their events keep a random id that stands for nobody."""
+    """Delete all data of a person; their events keep a random id. Raises UnknownPersonError."""
     person_row(session, person_id)
-    nobody = uuid.uuid4().hex
+    random_id = uuid.uuid4().hex
     for column in (EventRow.person_id, EventRow.runner_up_id):
-        session.execute(update(EventRow).where(column == person_id).values({column: nobody}))
+        session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))
 

@@ -1,4 +1,4 @@
-"""What the register keeps, as values."""
+"""`Person`, `Consent`, `StoredCrop`, `Calibration`, ...: the values that the register stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person agreed to, in the words they were shown."""
+    """A consent, with the text that the person was shown."""
 
     person_id: PersonId
     text: str
@@ -47,7 +47,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolledFace:
-    """One picture of a newcomer: the aligned crop and what the active network says of it."""
+    """One picture of a person to enrol: the aligned crop and its embedding by the active network."""
 
     crop: FaceCrop
     embedding: Embedding
@@ -55,7 +55,7 @@ class EnrolledFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCrop:
-    """An aligned crop out of the register, to be embedded again by another network or to train on."""
+    """An aligned crop from the register, to be embedded again by another network or to train on."""
 
     crop_id: str
     person_id: PersonId
@@ -64,7 +64,7 @@ class StoredCrop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropEmbedding:
-    """What a network says of a stored crop."""
+    """The embedding of a stored crop by one network."""
 
     crop_id: str
     embedding: Embedding
@@ -72,7 +72,7 @@ class CropEmbedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonFile:
-    """All that is kept of a person, for that person to see: templates are numbers made of the crops."""
+    """All data of a person, for that person to see; without templates, which are computed from the crops."""
 
     person: Person
     consent: Consent
@@ -90,14 +90,14 @@ class ThresholdPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold found from a promise.
+    """A threshold found from a target error rate.
 
     Attributes:
-        release_id: the release whose scores were looked at.
+        release_id: the release whose scores were used.
         purpose: where it is used.
         threshold: carries metric and network.
-        gallery_revision: the register's revision that it is good for.
-        details: what the promise was, how it was found and with what bounds; ready for JSON.
+        gallery_revision: the register's revision that it is valid for.
+        details: the target rate, the expected rate, its bound and its sources; plain values for JSON.
         created_at: with its zone.
     """
 
@@ -111,13 +111,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a door needs, read in one transaction: the parts belong together.
+    """All that a door needs, read in one transaction.
 
     Attributes:
         gallery_revision: changes whenever anything here changes.
-        active_release_id: None until a release was activated; then the pretrained one is meant.
+        active_release_id: None until a release was activated; then the pretrained one is active.
         templates: of active people, of the network asked for.
-        calibrations: the latest of each purpose for the release asked for, good for whatever revision.
+        calibrations: the latest of each purpose for the release asked for, of any revision.
     """
 
     gallery_revision: int

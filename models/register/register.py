@@ -1,4 +1,4 @@
-"""The register as its users see it: each method is one transaction, and fails with a typed error."""
+"""`Register`: the database of people, faces, events and releases; each method is one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, datetime
@@ -36,12 +36,12 @@ class Register:
     """
 
     def __init__(self, connection: RegisterConnection) -> None:
-        """Take what `open` has prepared; call `open` instead."""
+        """Take an open connection; call `open` instead."""
         self._connection = connection
 
     @classmethod
     def open(cls, path: Path | str, key: bytes | KeyFile, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
-        """Open a register, bring it to the newest schema, and check the key; make it when it is absent.
+        """Open a register, migrate it to the newest schema and check the key; create it when it is absent.
 
         Args:
             path: the SQLite file.
@@ -49,13 +49,13 @@ class Register:
             busy_timeout_s: how long to wait for another writer.
 
         Raises:
-            EncryptionKeyError: the key is absent, malformed, readable by others, or another one.
+            EncryptionKeyError: the key is absent, malformed, readable by others, or another register's.
             RegisterError: not a database, damaged, made by another program, or not accessible.
         """
         return cls(RegisterConnection.open(Path(path), key, busy_timeout_s))
 
     def close(self) -> None:
-        """Let go of the database; may be called twice."""
+        """Close the database; may be called twice."""
         self._connection.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -69,22 +69,22 @@ class Register:
     # --- people -------------------------------------------------------------------------------------------
 
     def people(self) -> list[Person]:
-        """Everyone, by name."""
+        """Return all people, ordered by name."""
         with self._connection.reading() as session:
             return people.all_people(session)
 
     def person(self, person_id: PersonId) -> Person:
-        """A person by id. Raises UnknownPersonError."""
+        """Return a person by id. Raises UnknownPersonError."""
         with self._connection.reading() as session:
             return people.one_person(session, person_id)
 
     def find_person(self, name: str) -> Person | None:
-        """A person by name, without regard to case."""
+        """Find a person by name, without regard to case; None when there is none."""
         with self._connection.reading() as session:
             return people.find_person(session, name)
 
     def consent(self, person_id: PersonId) -> Consent:
-        """What a person agreed to last. Raises UnknownPersonError, ConsentError."""
+        """Return a person's newest consent. Raises UnknownPersonError, ConsentError."""
         with self._connection.reading() as session:
             return people.consent_of(session, person_id)
 
@@ -98,18 +98,18 @@ class Register:
         *,
         seen_revision: int | None = None,
     ) -> Person:
-        """Enrol a person with everything that belongs to it, or not at all.
+        """Add a person with consent, crops and templates, all or nothing.
 
         Args:
             name, enrolled, consent_text, purposes, at: of the person.
-            seen_revision: refuse when the gallery is no longer at this revision: what was found out about
-                the face may no longer be true. None takes the person in whatever has changed.
+            seen_revision: the revision at which the faces were compared with everybody enrolled; refuse when
+                the gallery has another one now. None adds the person whatever has changed.
 
         Raises:
-            RegisterChangedError: it is at another revision than `seen_revision`.
+            RegisterChangedError: the gallery has another revision than `seen_revision`.
             DuplicatePersonError: the name is taken.
             ConsentError: no text, or recognition is not covered.
-            InputError: it is no name.
+            InputError: the name is empty, too long or not printable.
         """
         if not enrolled:
             raise RegisterError("a person needs at least one face")
@@ -133,7 +133,7 @@ class Register:
     def set_consent(
         self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
     ) -> None:
-        """Note what a person agrees to now. Raises UnknownPersonError, ConsentError."""
+        """Record a new consent of a person. Raises UnknownPersonError, ConsentError."""
         with self._connection.writing() as session:
             people.person_row(session, person_id)
             people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
@@ -148,7 +148,7 @@ class Register:
             state.bump_revision(session)
 
     def person_file(self, person_id: PersonId) -> PersonFile:
-        """All that is kept of a person. Raises UnknownPersonError, ConsentError."""
+        """Return all data of a person. Raises UnknownPersonError, ConsentError."""
         with self._connection.reading() as session:
             return PersonFile(
                 people.one_person(session, person_id),
@@ -158,7 +158,7 @@ class Register:
             )
 
     def erase(self, person_id: PersonId) -> None:
-        """Delete all that is kept of a person; events keep a random id. Raises UnknownPersonError."""
+        """Delete all data of a person; events keep a random id. Raises UnknownPersonError."""
         with self._connection.writing() as session:
             people.erase_person(session, person_id)
             state.bump_revision(session)
@@ -169,19 +169,19 @@ class Register:
     def templates(
         self, model_id: str, statuses: Collection[PersonStatus] = (PersonStatus.ACTIVE,)
     ) -> list[Template]:
-        """The templates of active people, or of those of other statuses, made by one network."""
+        """Return the templates of one network, of active people or of those with other statuses."""
         with self._connection.reading() as session:
             return faces.templates_of(session, self._connection.cipher(session), model_id, statuses)
 
     def crops(self, purpose: Purpose = Purpose.TRAINING) -> list[StoredCrop]:
-        """The crops of everybody not revoked whose consent covers `purpose`."""
+        """Return the crops of everybody not revoked whose consent covers `purpose`."""
         with self._connection.reading() as session:
             return faces.stored_crops(session, self._connection.cipher(session), Purpose(purpose))
 
     # --- events -------------------------------------------------------------------------------------------
 
     def append_event(self, event: DoorEvent) -> int:
-        """Write one event; on return it survives a power cut. Its running number."""
+        """Write one event and return its number; on return it survives a power cut."""
         with self._connection.writing() as session:
             return events.append_event(session, event)
 
@@ -195,7 +195,7 @@ class Register:
         outcome: str | None = None,
         limit: int | None = None,
     ) -> list[DoorEvent]:
-        """The newest `limit` events of the time [since, until) that fit, oldest of them first."""
+        """Return the newest `limit` matching events of the time [since, until), oldest first."""
         with self._connection.reading() as session:
             return events.list_events(
                 session,
@@ -210,17 +210,17 @@ class Register:
     # --- releases and thresholds --------------------------------------------------------------------------
 
     def gallery_revision(self) -> int:
-        """Grows whenever people, templates, the active release or thresholds change."""
+        """Return the revision; it grows when people, templates, release or thresholds change."""
         with self._connection.reading() as session:
             return state.state_of(session).gallery_revision
 
     def active_release_id(self) -> str | None:
-        """The release in use; None until one was activated: then the pretrained one is meant."""
+        """Return the active release's id; None until one was activated: then the pretrained one is active."""
         with self._connection.reading() as session:
             return state.state_of(session).active_release_id
 
     def snapshot(self, release_id: str, model_id: str) -> Snapshot:
-        """All that a door needs for a release, read in one transaction."""
+        """Read all that a door needs for a release in one transaction."""
         with self._connection.reading() as session:
             row = state.state_of(session)
             return Snapshot(
@@ -235,7 +235,7 @@ class Register:
             )
 
     def activate_release(self, release_id: str, model_id: str, embeddings: Sequence[CropEmbedding]) -> int:
-        """Change to a release: its templates and the pointer in one transaction. The new revision.
+        """Make a release active and store its templates, in one transaction; returns the new revision.
 
         The templates of other networks stay, so that a rollback is this call with the other name.
 
@@ -253,7 +253,7 @@ class Register:
             )
 
     def save_calibration(self, *calibrations: Calibration) -> int:
-        """Keep thresholds for the gallery as it is; the revision they are now good for.
+        """Store thresholds for today's gallery; returns the revision that they are valid for.
 
         Raises:
             CalibrationError: the gallery has changed since the scores were taken.
@@ -262,14 +262,14 @@ class Register:
             return releases.save_calibrations(session, calibrations)
 
     def latest_calibrations(self, release_id: str) -> Mapping[ThresholdPurpose, Calibration]:
-        """The newest calibration of a release for each purpose, whatever revision it is good for."""
+        """Return the newest calibration of a release for each purpose, valid for any revision."""
         with self._connection.reading() as session:
             return releases.latest_calibrations(session, release_id)
 
     def latest_calibration(
         self, release_id: str, purpose: ThresholdPurpose = ThresholdPurpose.IDENTIFY
     ) -> Calibration | None:
-        """The newest calibration of a release for one purpose, whatever revision it is good for."""
+        """Return the newest calibration of a release for one purpose, valid for any revision."""
         return self.latest_calibrations(release_id).get(purpose)
 
     # --- copies -------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Register:
     # --- the key ------------------------------------------------------------------------------------------
 
     def rotate_key(self) -> str:
-        """Encrypt everything under a fresh key; the new key's id.
+        """Encrypt everything under a fresh key; returns the new key's id.
 
         The fresh key lies beside the old one before the transaction begins to use it, and takes the old one's
         name after the commit. Killed in between, the register finds the key that fits by its id.

@@ -1,4 +1,4 @@
-"""The pointer to the active release, and the thresholds calibrated for releases."""
+"""`activate`, `save_calibrations`: the active release, and the calibrated thresholds of releases."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def activate(
     model_id: str,
     embeddings: Sequence[CropEmbedding],
 ) -> int:
-    """Point to a release whose templates are complete; the new revision.
+    """Make a release active whose templates are complete; returns the new revision.
 
     Raises:
         ReleaseError: somebody would have no template of the new network, or one is of another network.
@@ -42,7 +42,7 @@ def activate(
 
 
 def save_calibrations(session: Session, calibrations: Sequence[Calibration]) -> int:
-    """Keep thresholds found for the gallery as it is; the revision they are good for.
+    """Store thresholds for today's gallery; returns the revision that they are valid for.
 
     Raises:
         CalibrationError: the gallery has changed since the scores were taken.
@@ -50,7 +50,7 @@ def save_calibrations(session: Session, calibrations: Sequence[Calibration]) -> 
     current = state_of(session).gallery_revision
     if any(calibration.gallery_revision != current for calibration in calibrations):
         raise CalibrationError("people or the release have changed in the meantime: calibrate again")
-    # New thresholds are a change that doors must notice, and stay good for the revision this makes.
+    # Doors must notice new thresholds, so the revision grows, and the thresholds are valid for the new one.
     revision = bump_revision(session)
     for item in calibrations:
         row = CalibrationRow(
@@ -69,7 +69,7 @@ def save_calibrations(session: Session, calibrations: Sequence[Calibration]) -> 
 
 
 def latest_calibrations(session: Session, release_id: str) -> dict[ThresholdPurpose, Calibration]:
-    """The newest calibration of a release for each purpose, whatever revision it is good for."""
+    """Return the newest calibration of a release for each purpose, valid for any revision."""
     newest = (
         select(func.max(CalibrationRow.id))
         .where(CalibrationRow.release_id == release_id)

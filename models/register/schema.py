@@ -1,4 +1,4 @@
-"""The tables. Everything in them changes only through migrations (`migrations/versions`)."""
+"""`StateRow`, `PersonRow`, ...: the tables. They change only through migrations (`migrations/versions`)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 SCHEMA_REVISION = "0002"
-"""The newest migration; what this version of the program reads and writes."""
+"""The newest migration: the schema that this version of the program reads and writes."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -18,7 +18,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone: it could be any of two dozen moments."""
+        """Convert to UTC. Raises ValueError for a time without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -26,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
+        """Add the zone UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
@@ -45,7 +45,7 @@ class Base(DeclarativeBase):
 
 
 class StateRow(Base):
-    """The one row that says which key, which release and which revision are in force."""
+    """The one row with the active key, the active release and the revision."""
 
     __tablename__ = "state"
 
@@ -70,7 +70,7 @@ class PersonRow(Base):
 
 
 class ConsentRow(Base):
-    """What a person agreed to; the newest row counts."""
+    """A consent of a person; the newest row counts."""
 
     __tablename__ = "consents"
 
@@ -105,7 +105,7 @@ class TemplateRow(Base):
 
 
 class EventRow(Base):
-    """A decision or fault. No foreign key: it outlives the person, under an id that stands for nobody."""
+    """A decision or fault. No foreign key: after an erasure it keeps a random id."""
 
     __tablename__ = "events"
 
@@ -131,7 +131,7 @@ class EventRow(Base):
 
 
 class CalibrationRow(Base):
-    """A threshold found from a promise."""
+    """A threshold found from a target error rate."""
 
     __tablename__ = "calibrations"
     __table_args__ = (Index("ix_calibrations_release_purpose", "release_id", "purpose"),)

@@ -1,4 +1,4 @@
-"""The one row of state: which key, which release and which revision are in force."""
+"""`state_of`: the one row of state: the active key, the active release and the revision."""
 
 from sqlalchemy.orm import Session
 
@@ -11,23 +11,23 @@ CHECK_TEXT = b"doorward"
 
 
 def create_state(session: Session, cipher: Cipher) -> None:
-    """Begin a register under this key."""
+    """Create the state of a new register under this key."""
     session.add(
         StateRow(id=STATE_ID, key_id=cipher.key_id, key_check=_seal_check(cipher), gallery_revision=1)
     )
     session.flush()
 
 
-def has_begun(session: Session) -> bool:
-    """True once `create_state` has run."""
+def state_exists(session: Session) -> bool:
+    """Return True once `create_state` has run."""
     return session.get(StateRow, STATE_ID) is not None
 
 
 def state_of(session: Session) -> StateRow:
-    """The row.
+    """Return the row.
 
     Raises:
-        RegisterError: it is gone.
+        RegisterError: it is absent.
     """
     row = session.get(StateRow, STATE_ID)
     if row is None:
@@ -36,19 +36,19 @@ def state_of(session: Session) -> StateRow:
 
 
 def bump_revision(session: Session) -> int:
-    """Say that what a door searches has changed; part of the transaction that changes it."""
+    """Raise the revision, in the transaction that changes what a door searches; returns the new one."""
     row = state_of(session)
     row.gallery_revision += 1
     return row.gallery_revision
 
 
 def check_key(session: Session, cipher: Cipher) -> None:
-    """Raises RegisterError when the key does not open what this register's key has sealed."""
+    """Check that the key decrypts the stored check text. Raises RegisterError."""
     cipher.decrypt(state_of(session).key_check, _check_place(cipher))
 
 
 def change_key(session: Session, cipher: Cipher) -> None:
-    """Say that everything is now under this key."""
+    """Store that everything is now encrypted under this key."""
     row = state_of(session)
     row.key_id, row.key_check = cipher.key_id, _seal_check(cipher)
 

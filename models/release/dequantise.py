@@ -1,4 +1,4 @@
-"""SFace as published is block-quantised; this reads it into plain float32 arrays.
+"""`read_sface`: reads the published, block-quantised SFace file into plain float32 arrays.
 
 Each weight is stored as int8 in blocks with a scale and a zero point per block (ONNX DequantizeLinear, opset
 21): `w = (q - zero_point) * scale`, then reshaped. The arrays come back under the names that the torch module
@@ -32,7 +32,7 @@ BATCH_NORM_NAMES = {
 
 
 def read_sface(path: Path) -> NamedArrays:
-    """All parameters of the published SFace file, float32, named as in `SFace.state_dict()`.
+    """Read all parameters of the published SFace file, float32, named as in `SFace.state_dict()`.
 
     Convolution weights are (out, in / groups, height, width), PReLU slopes (C,), batch norms four times (C,),
     the linear layer (128, 50176) over features flattened in CHW order.
@@ -76,7 +76,7 @@ def dequantise_node(node: onnx.NodeProto, arrays: dict[str, Array]) -> FloatArra
 
 
 def _convolutions() -> list[tuple[str, str]]:
-    """Our name and the published name of the 27 convolution units, in the order of the network."""
+    """Return our name and the published name of the 27 convolution units, in the order of the network."""
     units = [("blocks.0", "conv_1")]
     for block in range(1, SEPARABLE_BLOCKS + 1):
         units += [

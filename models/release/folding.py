@@ -1,9 +1,9 @@
-"""The network as the kiosk runs it: float32 ONNX, batch norms folded away, preprocessing inside.
+"""`write_folded`: the network as the kiosk runs it: float32 ONNX, batch norms folded, preprocessing inside.
 
 At inference a batch norm is a line, `y = scale * x + shift` with `scale = gamma / sqrt(variance + eps)` and
 `shift = beta - mean * scale` (Ioffe and Szegedy 2015). Behind a convolution it goes into that convolution's
-weight and bias; the two around the linear layer go into it. Only numpy and onnx are needed, so that a kiosk
-can make the file itself; re-training exports through the same code.
+weight and bias; the two around the linear layer go into it. No torch is needed, so that a kiosk can
+make the file itself; re-training exports through the same code.
 """
 
 from pathlib import Path
@@ -16,10 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from models.domain import FloatArray
 from models.release.dequantise import SEPARABLE_BLOCKS, NamedArrays
 from models.storage.files import write_atomically
+from models.vision.alignment import CROP_PX
 
 Float64Array = npt.NDArray[np.float64]
 
-CROP_PX = 112
 PIXEL_OFFSET = 127.5
 PIXEL_SCALE = 1 / 128
 CONV_BN_EPS = 1e-3
@@ -34,12 +34,15 @@ def write_folded(arrays: NamedArrays, path: Path) -> None:
 
     Input "crop": float32 (N, 3, 112, 112), RGB, 0 to 255, any N. Output "embedding": float32 (N, D), not
     normalised.
+
+    Raises:
+        OSError: `path` cannot be written.
     """
     write_atomically(path, folded_model(arrays).SerializeToString())
 
 
 def folded_model(arrays: NamedArrays) -> onnx.ModelProto:
-    """The folded network as an ONNX model; see `write_folded` for its input and output."""
+    """Build the folded network as an ONNX model; see `write_folded` for its input and output."""
     dimension, features = arrays["head.linear.weight"].shape
     graph = _Graph()
     flow = graph.add("Sub", ["crop", graph.constant("pixel_offset", np.float32(PIXEL_OFFSET))])
@@ -57,14 +60,14 @@ def folded_model(arrays: NamedArrays) -> onnx.ModelProto:
 
 
 def fold_convolution(arrays: NamedArrays, unit: str) -> tuple[FloatArray, FloatArray]:
-    """Weight (out, in / groups, h, w) and bias (out,) of a convolution with its batch norm folded in."""
+    """Fold a batch norm into its convolution: returns weight (out, in / groups, h, w) and bias (out,)."""
     scale, shift = _line(arrays, f"{unit}.bn", CONV_BN_EPS)
     weight = arrays[f"{unit}.conv.weight"].astype(np.float64)
     return (weight * scale[:, None, None, None]).astype(np.float32), shift.astype(np.float32)
 
 
 def fold_head(arrays: NamedArrays) -> tuple[FloatArray, FloatArray]:
-    """Weight (D, C * 49) and bias (D,) of the linear layer with the batch norms around it folded in."""
+    """Fold the batch norms around the linear layer into it: returns weight (D, C * 49) and bias (D,)."""
     scale_in, shift_in = _line(arrays, "head.bn_in", HEAD_BN_EPS)
     scale_out, shift_out = _line(arrays, "head.bn_out", HEAD_BN_EPS)
     weight = arrays["head.linear.weight"].astype(np.float64)

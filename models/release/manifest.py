@@ -1,4 +1,4 @@
-"""What a release says of itself, in its manifest.json, and whether its folder keeps to it."""
+"""`Manifest`: the manifest.json of a release; `verify_release` checks a release's folder against it."""
 
 import dataclasses
 import hashlib
@@ -35,17 +35,17 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a release says of itself.
+    """The manifest of a release.
 
     Attributes:
         network: name in `models.release.networks`.
         model_id: of its embeddings.
         thresholds: found when it was made.
-        parent: the release it was trained from and compared with; roll back goes there.
+        parent: the release it was compared with; a rollback makes that one active again.
         created_at: with its zone.
-        evaluation: what the gate measured; numbers by name.
+        evaluation: what the gate measured; numbers by name of the set.
         files: SHA-256 by file name.
-        preprocessing: from a picture to the network's input, in words.
+        preprocessing: from a picture to the network's input, described in words.
         metric: of its scores.
     """
 
@@ -60,7 +60,7 @@ class Manifest:
     metric: str = COSINE
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: equal manifests give equal bytes."""
+        """Return canonical JSON: equal manifests give equal bytes."""
         record = dataclasses.asdict(self) | {
             "created_at": self.created_at.isoformat(),
             "format": MANIFEST_FORMAT,
@@ -69,7 +69,7 @@ class Manifest:
 
     @property
     def release_id(self) -> str:
-        """Time and hash of the manifest."""
+        """The release's id: time and hash of the manifest."""
         digest = hashlib.sha256(self.to_bytes()).hexdigest()[:ID_HASH_DIGITS]
         return f"{self.created_at:%Y%m%dT%H%M%SZ}-{digest}"
 
@@ -83,20 +83,20 @@ def verify_release(folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     if manifest.release_id != folder.name:
         raise ReleaseError(f"release {folder.name} is altered: its manifest is not the one it was made with")
-    for name, promised in manifest.files.items():
+    for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise ReleaseError(f"release {folder.name} is incomplete: {name} is absent; roll back to another")
-        if sha256_of(path) != promised:
+        if sha256_of(path) != expected:
             raise ReleaseError(f"release {folder.name} is altered: {name} has changed; roll back to another")
     return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in `folder`, as it stands there.
+    """Read the manifest in `folder`, without checking the other files.
 
     Raises:
-        ReleaseError: there is none, or it is not one.
+        ReleaseError: there is none, or it is not a manifest of this version.
     """
     try:
         record = json.loads((folder / MANIFEST_NAME).read_bytes())

@@ -1,6 +1,6 @@
-"""The networks that Doorward knows: where they come from, what bytes they are, and what their licences allow.
+"""`KNOWN_NETWORKS`: the networks that Doorward uses: address, hash, licence and published accuracy of each.
 
-A network is added here in a dozen lines; `doorward weights list` shows the table.
+`doorward weights list` shows them.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models"
 """The OpenCV Zoo, the publisher of both networks."""
 
 SFACE_MODEL_ID = "sface-2021dec"
-"""What embeddings, templates and thresholds of the pretrained SFace carry."""
+"""The network id of embeddings, templates and thresholds of the pretrained SFace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """A figure that somebody published.
+    """A published accuracy.
 
     Attributes:
         measure: what was measured, on which data.
         value: a share in [0, 1].
-        source: who says so.
+        source: who published it.
     """
 
     measure: str
@@ -33,9 +33,9 @@ class KnownNetwork:
     """One network file.
 
     Attributes:
-        name: how the project calls it.
+        name: in this project.
         task: "detection" or "recognition".
-        file_name: the file as its publisher calls it.
+        file_name: as its publisher names the file.
         sha256: 64 hexadecimal digits; a file with other bytes is refused.
         size_bytes: the exact length.
         address: the publisher's own https address of the file.

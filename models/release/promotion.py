@@ -1,7 +1,8 @@
-"""Changing the release that the doors use: every stored crop is embedded anew, then one transaction flips it.
+"""`promote`, `rollback`: change the release that doors use.
 
-Until that transaction commits the old release stands, and from then on the new one, whole; a process killed
-in between has changed nothing that counts. Doors notice the register's new revision and load its parts.
+Every stored crop is embedded anew, then one transaction changes templates and release. Until it commits the
+old release is in use, from then on the new one; a process killed in between has changed neither. Doors see
+the register's new revision and load the new release.
 """
 
 from models.encoders.flipped import FlippedEncoder
@@ -15,26 +16,31 @@ from models.release.manifest import verify_release
 from models.release.store import PRETRAINED_ID, Release, load_release, releases_folder
 from models.settings.settings import Settings
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 CHUNK_CROPS = 32
 
 
 def promote(
     settings: Settings, register: Register, release_id: str, advance: Advance = ignore_steps
 ) -> Release:
-    """Make a release the one that every door uses.
+    """Make a release the active one, which every door uses.
+
+    Args:
+        settings, register: of the site.
+        release_id: of a saved release, or of the pretrained one.
+        advance: called with the number of crops after each chunk that was embedded.
 
     Raises:
-        ReleaseError: it is absent, incomplete or altered, or people are being enrolled all the while.
+        ReleaseError: it is absent, incomplete or altered, or people were enrolled during each attempt.
         WeightsError: it is the pretrained one, and its weights cannot be had.
-        RegisterError: the register cannot be read or written. In each case the old release still stands.
+        RegisterError: the register cannot be read or written. In each case the old release stays in use.
     """
     release = load_release(settings, release_id)
     encoder = FlippedEncoder(
         OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
     )
     embedded: dict[str, CropEmbedding] = {}
-    attempts_left = ATTEMPTS
+    attempts_left = MAX_ATTEMPTS
     while True:
         _embed_missing(register, encoder, embedded, advance)
         attempts_left -= 1
@@ -48,10 +54,11 @@ def promote(
 
 
 def rollback(settings: Settings, register: Register, advance: Advance = ignore_steps) -> Release:
-    """Go back to the release that the active one was made from.
+    """Make the release active again that the active one was made from.
 
     Raises:
-        ReleaseError: the pretrained release is in use: nothing lies behind it. And all that `promote` raises.
+        ReleaseError: the pretrained release is in use: there is none before it.
+            And what `promote` raises.
     """
     active = register.active_release_id() or PRETRAINED_ID
     if active == PRETRAINED_ID:

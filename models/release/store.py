@@ -1,10 +1,10 @@
-"""Releases on disk: a network, its preprocessing and its thresholds, as one folder that is whole or absent.
+"""`save_release`, `load_release`, `active_release`: releases on disk, each a folder, whole or absent.
 
     <home>/releases/<release id>/manifest.json    what it is, what it measured, the hash of every other file
     <home>/releases/<release id>/encoder.onnx     the network as the kiosk runs it
 
-A release's id ends in the hash of its manifest, and the manifest holds the hashes of the files: whoever knows
-the id (the register does) knows every byte. Which release is active stands in the register, together with the
+A release's id ends in the hash of its manifest, and the manifest holds the hashes of the files: the id, which
+the register keeps, thus fixes every byte. Which release is active stands in the register together with the
 templates, so that network, thresholds and templates change in one transaction (`models.release.promotion`).
 """
 
@@ -32,8 +32,8 @@ ENCODER_NAME = "encoder.onnx"
 DRAFT_PREFIX = ".draft-"
 
 UNCALIBRATED = Thresholds(identify=0.55, verify=0.50, duplicate=0.55)
-"""For the pretrained network before any calibration: well above its textbook 0.363, so that a new door errs
-on the side of staying shut."""
+"""For the pretrained network before any calibration: well above the published 0.363, so that a new door
+rather refuses somebody enrolled than lets a stranger in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Release:
     """A network with the thresholds that belong to its scores.
 
     Attributes:
-        release_id: what events and the register call it.
-        model_id: what its embeddings carry; never shared by two networks.
+        release_id: as in events and in the register.
+        model_id: of its embeddings; never shared by two networks.
         encoder_path: the ONNX file.
         metric: of its scores, `models.domain.COSINE`.
         threshold: 1:N, at the door.
@@ -59,17 +59,17 @@ class Release:
     duplicate_threshold: Threshold
 
     def with_thresholds(self, thresholds: Thresholds) -> "Release":
-        """The same network under other thresholds."""
+        """Return the same network with other thresholds."""
         return dataclasses.replace(self, **_as_thresholds(thresholds, self.model_id))
 
 
 def releases_folder(settings: Settings) -> Path:
-    """Where releases lie; may be absent."""
+    """Return the folder of all releases; it may be absent."""
     return settings.home / "releases"
 
 
 def pretrained_release(settings: Settings) -> Release:
-    """The network as fetched, with conservative thresholds; fetches the weights when they are absent.
+    """Return the pretrained network with conservative thresholds; fetches the weights when they are absent.
 
     Raises:
         WeightsError: they cannot be had.
@@ -115,7 +115,7 @@ def save_release(folder: Path, encoder: Path, manifest: Manifest) -> str:
 
 
 def load_release(settings: Settings, release_id: str) -> Release:
-    """The release of that id, every byte checked.
+    """Load a release, with every file checked by its hash.
 
     Raises:
         ReleaseError: absent, incomplete or altered.
@@ -134,9 +134,10 @@ def load_release(settings: Settings, release_id: str) -> Release:
 
 
 def active_release(settings: Settings, register: Register) -> Release:
-    """The release in use, every byte checked, under its newest calibration.
+    """Load the active release, every file checked, with its newest calibrated thresholds.
 
-    A door that must not mix parts reads `Register.snapshot` instead and applies `calibrated_release` to it.
+    A door reads `Register.snapshot` instead and applies `calibrated_release` to it, so that all parts are of
+    one moment.
 
     Raises:
         ReleaseError: it is absent, incomplete or altered.
@@ -151,9 +152,9 @@ def active_release(settings: Settings, register: Register) -> Release:
 def calibrated_release(
     release: Release, calibrations: Mapping[ThresholdPurpose, Calibration], gallery_revision: int
 ) -> Release:
-    """`release` under calibrated thresholds.
+    """Return `release` with calibrated thresholds.
 
-    A threshold found for another gallery than today's is only trusted to be stricter than the release's own.
+    A threshold found for another gallery than today's counts only where it is stricter than the release's.
 
     Raises:
         ModelMismatchError: a calibration is of another network.
@@ -181,7 +182,7 @@ def calibrated_release(
 
 
 def list_releases(settings: Settings) -> list[tuple[str, Manifest]]:
-    """Id and manifest of every saved release, oldest first; the pretrained one is not among them.
+    """List id and manifest of every saved release, oldest first, without the pretrained one.
 
     Raises:
         ReleaseError: a manifest cannot be read.
@@ -191,7 +192,7 @@ def list_releases(settings: Settings) -> list[tuple[str, Manifest]]:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what a killed run left half-written. Call it only while no other run can be writing."""
+    """Remove releases that a killed run left half-written. Call it only while no other run can be writing."""
     for draft in folder.glob(f"{DRAFT_PREFIX}*"):
         shutil.rmtree(draft, ignore_errors=True)
 

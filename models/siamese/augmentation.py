@@ -1,7 +1,7 @@
-"""What a door camera does to a face, as torchvision transforms: uint8 (3, 112, 112) RGB in, the same out.
+"""`door_camera`, `night_camera`: what a camera does to a face, as torchvision transforms.
 
-All chance comes from torch's generator: a view is a function of its seed (`seeded_view`), whatever batch,
-process or resumed run asks for it.
+uint8 (3, 112, 112) RGB in, the same out. All randomness comes from torch's generator, so that a view depends
+on its seed only (`seeded_view`), whatever batch, process or resumed run asks for it.
 """
 
 import math
@@ -23,7 +23,7 @@ import_torchvision()  # it has to come before the next line, and does nothing el
 from torchvision.transforms import v2  # noqa: E402
 
 Augmentation = Callable[[Tensor], Tensor]
-"""uint8 (3, 112, 112) RGB -> uint8 (3, 112, 112); its chance comes from torch's generator."""
+"""uint8 (3, 112, 112) RGB -> uint8 (3, 112, 112); its randomness comes from torch's generator."""
 
 
 def _between(low: float, high: float) -> float:
@@ -40,7 +40,7 @@ def _to_tensor(picture: ImageArray | FloatArray) -> Tensor:
 
 
 class _PictureTransform(v2.Transform):  # type: ignore[misc]
-    """Works on the picture as (112, 112, 3)."""
+    """A transform that works on the picture as (112, 112, 3)."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """uint8 (3, 112, 112) -> uint8 (3, 112, 112)."""
@@ -52,10 +52,10 @@ class _PictureTransform(v2.Transform):  # type: ignore[misc]
 
 
 class LowLight(_PictureTransform):
-    """Few photons: shot noise, read noise, and a gain that brings the rest back up in part."""
+    """Low light: shot noise, read noise, and a gain that restores the brightness in part."""
 
     def change(self, picture: ImageArray) -> FloatArray:
-        """The sensor model of EMVA 1288: a Poisson count of electrons plus Gaussian read noise."""
+        """Apply the sensor model of EMVA 1288: a Poisson count of electrons plus Gaussian read noise."""
         electrons = _between(40.0, 400.0)
         exposure = _between(0.3, 1.0)
         light = torch.from_numpy(np.power(picture.astype(np.float32) / 255.0, 2.2)) * exposure
@@ -65,7 +65,7 @@ class LowLight(_PictureTransform):
 
 
 class MotionBlur(_PictureTransform):
-    """The head moves during the exposure, straight and evenly."""
+    """Motion blur: the head moves during the exposure, straight and evenly."""
 
     def change(self, picture: ImageArray) -> ImageArray:
         """Smear by 2 to 8 pixels in any direction."""
@@ -81,14 +81,14 @@ class Jpeg(_PictureTransform):
     """Compression by the camera's encoder. torchvision's own needs operators that may be absent."""
 
     def change(self, picture: ImageArray) -> ImageArray:
-        """Quality 20 to 80."""
+        """Encode with quality 20 to 80, and decode."""
         quality = int(_between(20, 80))
         _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         return cast(ImageArray, cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 class BackLight(_PictureTransform):
-    """A bright door behind: the face goes dark, the rim of the picture runs into white."""
+    """Back light from a bright door behind: a dark face, and a rim of the picture that runs into white."""
 
     def change(self, picture: ImageArray) -> FloatArray:
         """Darken an ellipse around the face's middle, brighten what is outside it."""
@@ -147,7 +147,7 @@ class Mask(_PictureTransform):
 
 
 class NightView(_PictureTransform):
-    """The night door of `models.vision.camera_model`."""
+    """A grey, dark and noisy camera at night: `models.vision.camera_model.degrade`."""
 
     def __init__(self, night: NightDoor = NIGHT_DOOR) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class NightView(_PictureTransform):
 
 
 def door_camera() -> Augmentation:
-    """What an ordinary door camera does, in the order in which it happens to the light."""
+    """Return what an ordinary door camera does, in the order in which it happens to the light."""
     steps = v2.Compose(
         [
             v2.RandomHorizontalFlip(0.5),
@@ -179,7 +179,7 @@ def door_camera() -> Augmentation:
 
 
 def night_camera() -> Augmentation:
-    """A door that is used by day and, as often, at night."""
+    """Return what the camera of a door does that is used by day and, as often, at night."""
     return cast(Augmentation, v2.RandomChoice([door_camera(), NightView()]))
 
 
@@ -187,11 +187,11 @@ _BILINEAR = v2.InterpolationMode.BILINEAR
 
 
 def seeded_view(crop: ImageArray, transform: Augmentation, *seed: int) -> ImageArray:
-    """One view of a crop, the same for the same seed. The caller holds `torch.random.fork_rng`.
+    """Return one view of a crop, the same for the same seed. The caller holds `torch.random.fork_rng`.
 
     Args:
         crop: uint8 (112, 112, 3), RGB.
-        seed: any integers, 0 or more, that name the view.
+        seed: any integers, 0 or more, that identify the view.
 
     Returns:
         uint8 (112, 112, 3).

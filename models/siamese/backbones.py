@@ -1,7 +1,7 @@
-"""What stands under the head: SFace, or a network that has only ever seen ImageNet.
+"""`load_backbone`: the network under the head: SFace, or one that was trained on ImageNet only.
 
-Every backbone is a chain of `stages`. Training may freeze the first of them, and what they say of a picture
-can then be computed once and kept (`models.siamese.strategies.frozen_stages`).
+Every backbone is a chain of `stages`. Training may freeze the first of them; their features of a picture are
+then computed once and kept (`models.siamese.siamese_network.frozen_stages`).
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ BACKBONES = (SFACE_BACKBONE, "alexnet", "vgg16", "resnet18", "mobilenet_v3_small
 
 
 class Pixels(nn.Module):
-    """The first stage: from 0..255 to the range that the weights were trained behind."""
+    """The first stage: converts 0..255 to the range that the weights were trained on."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Backbone(nn.Module):
     Attributes:
         name: one of `BACKBONES`.
         stages: in the order a picture passes them; the first turns pixels into the network's own range.
-        features: what the last stage gives, per picture.
+        features: numbers per picture that the last stage gives.
         pretrained_stages: how many stages, from the first, carry pretrained weights; the rest are fresh.
         identity_head: True when the features are already an embedding of faces that a head must not lose.
     """
@@ -72,7 +72,7 @@ class Backbone(nn.Module):
 
 
 def sface_backbone(network: SFace) -> Backbone:
-    """SFace as stages: pixels, its 14 blocks, and the layer that makes 128 numbers of 7x7 places."""
+    """Return SFace as stages: pixels, its 14 blocks, and the layer that makes 128 numbers of 7x7 places."""
     scale = 1.0 / PIXEL_SCALE
     pixels = Pixels((float(PIXEL_OFFSET),) * 3, (float(scale),) * 3)
     stages = [pixels, *network.blocks, network.head]
@@ -80,13 +80,13 @@ def sface_backbone(network: SFace) -> Backbone:
 
 
 def sface_of(backbone: Backbone) -> SFace:
-    """The reverse of `sface_backbone`: a copy that shares no memory with it.
+    """Return the SFace of an SFace backbone, as a copy that shares no memory with it.
 
     Raises:
         ModelError: another kind of backbone.
     """
     if backbone.name != SFACE_BACKBONE:
-        raise ModelError(f"only an SFace backbone can be taken to the door as SFace, not {backbone.name}")
+        raise ModelError(f"only an SFace backbone can be exported as SFace, not {backbone.name}")
     network = SFace()
     last = len(backbone.stages) - 1
     for index, stage in enumerate(backbone.stages):
@@ -97,7 +97,7 @@ def sface_of(backbone: Backbone) -> SFace:
 
 
 def _classic(name: str) -> Callable[[nn.Module], Backbone]:
-    """AlexNet and VGG: the three fully connected layers are dropped and fresh ones stand in their place."""
+    """Return a builder for AlexNet or VGG, with fresh layers for their three fully connected ones."""
 
     def build(network: nn.Module) -> Backbone:
         features = cast(nn.Sequential, network.features)
@@ -149,14 +149,14 @@ _FROM_TORCHVISION: Mapping[str, Callable[[nn.Module], Backbone]] = {
 
 
 def load_backbone(name: str, weights: Path | None = None, pretrained: bool = True) -> Backbone:
-    """A backbone, with its pretrained weights unless told otherwise, in evaluation mode.
+    """Load a backbone in evaluation mode.
 
     Args:
         name: one of `BACKBONES`.
         weights: for `sface` the published ONNX file; for the others a state dict of torchvision's model,
             `.safetensors` or a file of tensors that torch reads with `weights_only=True`. None asks
             torchvision's own loader, which fetches ImageNet weights from the network.
-        pretrained: False leaves fresh random weights.
+        pretrained: False gives random weights.
 
     Raises:
         ModelError: no such backbone, or the file does not fit it.
@@ -182,7 +182,7 @@ def load_backbone(name: str, weights: Path | None = None, pretrained: bool = Tru
 def _pretrained_sface(weights: Path | None) -> SFace:
     if weights is None:
         raise WeightsUnavailableError(
-            "SFace needs its weights file: run `doorward weights` and name the file"
+            "SFace needs its weights file: run `doorward weights fetch` and name the file"
         )
     return load_sface(weights)
 
@@ -203,7 +203,7 @@ _UNREADABLE = (RuntimeError, UnpicklingError, SafetensorError, EOFError, KeyErro
 
 
 def _load_state(network: nn.Module, path: Path) -> None:
-    """Tensors only: a file that would run code when read is refused by torch itself."""
+    """Load tensors only: torch itself refuses a file that would run code when read."""
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)

@@ -1,10 +1,9 @@
-"""What goes into each step: who, which of their photos, and how the camera saw them this time."""
+"""`schedule` draws the photos of each training step; `FreshViews` and `KeptFeatures` make its tensors."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pytorch_metric_learning.samplers import MPerClassSampler
 from pytorch_metric_learning.utils import common_functions
@@ -12,25 +11,24 @@ from torch import Tensor
 
 from models.domain import ImageArray
 from models.siamese.augmentation import Augmentation, seeded_view
+from models.siamese.losses import Indices
 from models.siamese.plan import TrainingPlan
 from models.siamese.siamese_network import SiameseNetwork
 from models.vision.alignment import CROP_PX
 
-Indices = npt.NDArray[np.int64]
-
-# Beyond this, what frozen stages say is not kept but computed in every step.
-MEMORY_LIMIT_BYTES = 3 * 2**30
+# Features of frozen stages that take more are not kept but computed in every step.
+MAX_KEPT_BYTES = 3 * 2**30
 EMBED_BATCH = 32
 
 
 def flatten(site: Mapping[str, ImageArray]) -> tuple[ImageArray, Indices]:
-    """All photos (N, 112, 112, 3), and whose each is (N,)."""
+    """Return all photos in one array (N, 112, 112, 3), and the number of the person on each (N,)."""
     labels = [np.full(len(crops), number, np.int64) for number, crops in enumerate(site.values())]
     return np.concatenate(list(site.values())), np.concatenate(labels)
 
 
 def mislabel(labels: Indices, share: float, seed: int) -> Indices:
-    """Give a share of the photos to somebody else: (N,) -> (N,)."""
+    """Label a share of the photos as another person: (N,) -> (N,)."""
     rng = np.random.default_rng(seed)
     people = int(labels.max()) + 1
     wrong = rng.random(len(labels)) < share
@@ -39,7 +37,7 @@ def mislabel(labels: Indices, share: float, seed: int) -> Indices:
 
 
 def schedule(labels: Indices, plan: TrainingPlan) -> Indices:
-    """Which photos each step takes: P people, K photos of each.
+    """Draw the photos of every step: P people, K photos of each.
 
     Args:
         labels: (N,) the person of each photo, as a number.
@@ -61,18 +59,18 @@ def schedule(labels: Indices, plan: TrainingPlan) -> Indices:
 
 
 class Photos(Protocol):
-    """Photos as the network wants them: whole, or as far as its frozen stages take them."""
+    """Photos as a training step takes them: pixels, or the features of the frozen stages."""
 
     start: int
-    """The stage at which the network goes on with them."""
+    """The stage of the network that takes them next; 0 for pixels."""
 
     def batch(self, photos: Indices, step: int) -> Tensor:
-        """(n, ...) views of these photos for this step, in order."""
+        """Return one view of each of these photos for this step, in order: (n,) -> (n, ...)."""
         ...
 
 
 class FreshViews:
-    """Every step sees the photos anew; nothing is kept.
+    """Draws new views of the photos in every step and keeps nothing.
 
     Args:
         crops: uint8 (N, 112, 112, 3), RGB.
@@ -100,7 +98,7 @@ class FreshViews:
 
 
 class KeptFeatures:
-    """A few views per photo, drawn once, and what the frozen stages say of them.
+    """Draws a few views per photo once, and keeps the features that the frozen stages make of them.
 
     Args:
         network: its first `start` stages are frozen.
@@ -139,7 +137,7 @@ class KeptFeatures:
 
 
 def embed_photos(network: SiameseNetwork, photos: Photos, count: int, autocast: torch.autocast) -> Tensor:
-    """The first `count` photos, embedded without gradients: float32 (count, D), length 1."""
+    """Embed the first `count` photos without gradients: float32 (count, D), length 1."""
     everything = np.arange(count, dtype=np.int64)
     rows = [torch.empty(0, network.head.out_features, device=network.head.weight.device)]
     with torch.no_grad(), autocast:
@@ -150,16 +148,16 @@ def embed_photos(network: SiameseNetwork, photos: Photos, count: int, autocast: 
 
 
 def can_be_kept(network: SiameseNetwork, frozen: int, photos: int) -> bool:
-    """Whether there are frozen stages, and what they say of so many photos fits into memory."""
+    """Return True when stages are frozen and their features of so many photos fit into memory."""
     if frozen <= 1:
         return False
     with torch.no_grad():
         sample = network.features(to_device(torch.zeros(1, 3, CROP_PX, CROP_PX), network), frozen)
-    return sample.nbytes * photos <= MEMORY_LIMIT_BYTES
+    return sample.nbytes * photos <= MAX_KEPT_BYTES
 
 
 def to_tensor(crops: ImageArray) -> Tensor:
-    """uint8 (B, 112, 112, 3) -> float32 (B, 3, 112, 112), channels last in memory, which is faster."""
+    """Convert uint8 (B, 112, 112, 3) to float32 (B, 3, 112, 112), channels last in memory: it is faster."""
     pixels = torch.from_numpy(np.ascontiguousarray(crops)).permute(
         0, 3, 1, 2
     )  # a view: already channels last
@@ -167,7 +165,7 @@ def to_tensor(crops: ImageArray) -> Tensor:
 
 
 def to_device(x: Tensor, network: SiameseNetwork) -> Tensor:
-    """Where the network is."""
+    """Move a tensor to the device of the network."""
     return x.to(network.head.weight.device)
 
 

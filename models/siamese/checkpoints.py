@@ -1,4 +1,7 @@
-"""Training that was killed goes on where it was: written atomically, read as tensors and plain values."""
+"""`save` and `load` the state of a training run, so that a killed run resumes.
+
+Files are written atomically, and read as tensors and plain values only.
+"""
 
 import hashlib
 import os
@@ -17,7 +20,7 @@ NAME = "training.pt"
 
 
 def fingerprint(plan: TrainingPlan, *crops: ImageArray) -> str:
-    """What a checkpoint must share with the run that resumes it: the plan and every pixel."""
+    """Return a hash of the plan and of every pixel: a run resumes only a checkpoint with its own."""
     digest = hashlib.sha256(repr(asdict(plan)).encode())
     for array in crops:
         digest.update(repr(array.shape).encode())
@@ -41,7 +44,7 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load(folder: Path, expected: str) -> dict[str, Any] | None:
-    """The state that was saved, or None where there is none.
+    """Return the saved state, or None where there is none.
 
     Raises:
         TrainingError: it belongs to another plan or to other photos.
@@ -59,10 +62,10 @@ def load(folder: Path, expected: str) -> dict[str, Any] | None:
 
 
 def pack_history(history: list[TrainingStep]) -> list[dict[str, Any]]:
-    """Steps as plain values."""
+    """Convert steps to plain values."""
     return [asdict(step) for step in history]
 
 
 def unpack_history(packed: list[dict[str, Any]]) -> list[TrainingStep]:
-    """The reverse of `pack_history`."""
+    """Convert plain values back to steps."""
     return [TrainingStep(**step) for step in packed]

@@ -1,4 +1,4 @@
-"""People that training never sees: when they stop getting better told apart, it stops."""
+"""`HeldOutCheck`: the error of a network on people that training never sees; it decides when to stop."""
 
 from collections.abc import Mapping
 from statistics import NormalDist
@@ -9,25 +9,26 @@ from torch import Tensor
 
 from models.domain import ImageArray
 from models.siamese.augmentation import Augmentation
-from models.siamese.batches import FreshViews, Indices, Photos, embed_photos
+from models.siamese.batches import FreshViews, Photos, embed_photos
+from models.siamese.losses import Indices
 from models.siamese.siamese_network import SiameseNetwork
 
 OPERATING_FMR = 0.001
 _NORMAL = NormalDist()
 
 
-def two_views(
+def photos_and_camera_views(
     people: Mapping[str, ImageArray], augmentation: Augmentation, seed: int
 ) -> tuple[ImageArray, Indices]:
-    """Every photo as it is, as enrolled, and as the camera sees it: the same view throughout a run.
+    """Return every photo as it is, then every photo as the camera shows it, the same for the same seed.
 
     Args:
         people: uint8 (n, 112, 112, 3) by person.
-        augmentation: what the camera does.
-        seed: of the views.
+        augmentation: what the camera does to a photo.
+        seed: of the camera views.
 
     Returns:
-        uint8 (2 N, 112, 112, 3), and whose each is, (2 N,).
+        uint8 (2 N, 112, 112, 3), and the number of the person on each, (2 N,).
     """
     crops = np.concatenate(list(people.values()))  # (N, 112, 112, 3)
     photos = np.arange(len(crops), dtype=np.int64)
@@ -38,7 +39,7 @@ def two_views(
 
 
 def error_if_normal(mated: Tensor, non_mated: Tensor) -> float:
-    """The FNMR at an FMR of 0.1% that scores would have whose two kinds were normally distributed, 0 to 1.
+    """Estimate the FNMR, 0 to 1, at an FMR of 0.1%, as if both kinds of scores were normally distributed.
 
     A handful of held-out people show no false match at the operating point; the means and spreads of their
     scores can still be compared, and unlike a loss they do not care how far apart a network spreads people.
@@ -52,22 +53,25 @@ def error_if_normal(mated: Tensor, non_mated: Tensor) -> float:
     return _NORMAL.cdf((threshold - own_mean) / max(own_spread, 1e-6))
 
 
-class HeldOut:
-    """The views of the held-out people, and how well they are told apart.
+class HeldOutCheck:
+    """Photos and camera views of the held-out people, and the error of a network on them.
 
     Args:
-        views: of `two_views`, as far as the frozen stages take them: photos first.
-        labels: (2 N,) whose each is.
+        crops: from `photos_and_camera_views`, as far as the frozen stages take them: photos first.
+        labels: (2 N,) the number of the person on each.
     """
 
-    def __init__(self, views: Photos, labels: Indices) -> None:
-        self.views, self.labels = views, torch.from_numpy(labels)
+    def __init__(self, crops: Photos, labels: Indices) -> None:
+        self.crops, self.labels = crops, torch.from_numpy(labels)
 
     def error(self, network: SiameseNetwork, autocast: torch.autocast) -> float:
-        """`error_if_normal` of views against other photos; of people with one photo each against that."""
+        """Return `error_if_normal` of camera views against the other photos of the held-out people.
+
+        Where every person has one photo, a view is compared with the photo it was made from.
+        """
         trains = network.training
         network.eval()
-        rows = embed_photos(network, self.views, len(self.labels), autocast)  # (2 N, D)
+        rows = embed_photos(network, self.crops, len(self.labels), autocast)  # (2 N, D)
         network.train(trains)
         photos, seen = rows.cpu().chunk(2)  # (N, D) each
         scores = seen @ photos.T  # (N, N)

@@ -1,13 +1,18 @@
-"""What training wants: pictures of one person close, of two people apart, and nothing old forgotten."""
+"""`StepLoss`: the loss of one training step. Its terms: contrastive, template, anchor and rehearsal."""
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import ContrastiveLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor
+
+Indices = npt.NDArray[np.int64]
+"""Photos or people by number."""
 
 
 class HadsellLoss(ContrastiveLoss):  # type: ignore[misc]
@@ -36,7 +41,7 @@ class HadsellLoss(ContrastiveLoss):  # type: ignore[misc]
 
 
 def pull(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """How far embeddings went from where they should be: the mean of 1 - cosine, 0 to 2.
+    """Return how far embeddings are from their targets: the mean of 1 - cosine, 0 to 2.
 
     Args:
         embeddings, targets: (B, D), rows of length 1.
@@ -46,7 +51,7 @@ def pull(embeddings: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """How much each term counts.
+    """The weight of each term of the loss.
 
     Attributes:
         contrastive: between the people of a batch, on the pairs that the miner finds worth it. Where the
@@ -67,7 +72,7 @@ class LossWeights:
 
 
 class SiteLoss:
-    """All terms, weighed.
+    """The contrastive terms: within a batch, and against templates.
 
     Args:
         margin: distance from which two people are far enough apart; 1.2 is a cosine of 0.28.
@@ -99,3 +104,63 @@ class SiteLoss:
         pairs = (a1, p, a2[other], nearest.indices[other])
         loss: Tensor = self.contrast(embeddings, people, pairs, templates, owners)
         return loss
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossTerms:
+    """The loss of a step and its terms, scalars: `loss` is the weighted sum, the terms are unweighted."""
+
+    loss: Tensor
+    contrastive: Tensor
+    anchor: Tensor
+    rehearsal: Tensor
+
+
+class StepLoss:
+    """Computes the loss of a step from embeddings; it knows all training photos and their targets.
+
+    Args:
+        labels: (N,) the person on each photo of the site, as a number.
+        targets: (N, D) the pretrained network's embeddings of them; no rows: no template and no anchor term.
+        general_targets: (R, D) its embeddings of the general faces.
+        weights: of the terms.
+        margin: of the contrastive loss.
+    """
+
+    def __init__(
+        self,
+        labels: Indices,
+        targets: Tensor,
+        general_targets: Tensor,
+        *,
+        weights: LossWeights,
+        margin: float,
+    ) -> None:
+        self.labels = torch.from_numpy(labels).to(targets.device)
+        self.targets, self.general_targets = targets, general_targets
+        self.weights = weights
+        self.loss = SiteLoss(weights, margin)
+
+    def compute(self, site: Tensor, chosen: Indices, rest: Tensor, general: Indices) -> LossTerms:
+        """Compute the loss of one step.
+
+        Args:
+            site: (B, D) embeddings of camera views of the photos `chosen`, (B,).
+            rest: (R, D) embeddings of the general faces `general`, (R,).
+        """
+        weights = self.weights
+        people = self.labels[torch.from_numpy(chosen).to(site.device)]  # (B,)
+        contrastive = self.loss.contrastive(site, people)
+        loss = weights.contrastive * contrastive if len(self.targets) else contrastive
+        anchor = rehearsal = torch.zeros((), device=site.device)
+        if len(self.targets):
+            anchor = pull(site, self.targets[chosen])
+            loss = loss + weights.anchor * anchor
+            if weights.template > 0:
+                # Every view against the pretrained embeddings of all photos.
+                against = self.loss.against_templates(site, people, self.targets, self.labels)
+                loss = loss + weights.template * against
+        if len(general):
+            rehearsal = pull(rest, self.general_targets[general])
+            loss = loss + weights.rehearsal * rehearsal
+        return LossTerms(loss, contrastive, anchor, rehearsal)

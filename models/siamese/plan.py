@@ -1,4 +1,4 @@
-"""What a training run is told, what it says while it runs, and what it hands back."""
+"""`TrainingPlan`, `TrainingStep`, `TrainingResult`: input, progress and output of a training run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,11 @@ import numpy as np
 from models.domain import ImageArray
 from models.errors import TrainingError
 from models.siamese.losses import LossWeights
-from models.siamese.siamese_network import SiameseNetwork
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import SiameseNetwork, Strategy
 from models.vision.alignment import CROP_PX
 
-# Two photos that differ by less than this, in grey levels per pixel, are the same photo stored twice.
-ALIKE_GREY_LEVELS = 1.0
+# Two photos that differ by less, in grey levels per pixel on average, are the same photo stored twice.
+MIN_DIFFERENCE_GREY_LEVELS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,15 @@ class TrainingPlan:
         weight_decay: AdamW's.
         margin: distance of unit vectors from which two people are far enough apart, 0 to 2.
         weights: of the loss's terms.
-        views: augmented views per photo, where what frozen stages say of them is kept; without frozen stages
-            every step draws new ones.
+        views: augmented views per photo, where the features of frozen stages are kept in memory; without
+            frozen stages every step draws new views.
         min_photos: people with fewer photos are left out.
         held_out_share: of the people, kept from training to stop it early; 0 holds nobody out.
-        validate_every: steps between two looks at the held-out people.
-        patience: looks without improvement before training stops.
+        validate_every: steps between two held-out checks.
+        patience: held-out checks without improvement before training stops.
         checkpoint_every: steps between two checkpoints.
-        label_noise: share of the training photos that are given to somebody else: only to make a network
-            worse on purpose, to see that it is refused.
+        label_noise: share of the training photos that are labelled as another person: only for tests, to make
+            a network worse on purpose and to see it refused.
         mixed_precision: compute in bfloat16 where the hardware does it natively, graphics card or processor.
         seed: of everything that is drawn.
     """
@@ -71,12 +70,12 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """One update, as it is told to the progress callback, the log and the checkpoint.
+    """One update, as the progress callback, the log and the checkpoint get it.
 
     Attributes:
-        step: from 1; 0 is the look at the held-out people before the first update.
+        step: from 1; 0 is the held-out check before the first update.
         of: steps planned.
-        loss, contrastive, anchor, rehearsal: this step's loss and its unweighed terms.
+        loss, contrastive, anchor, rehearsal: this step's loss and its unweighted terms.
         held_out_error: of held-out people (`models.siamese.held_out.error_if_normal`); None in most steps.
         learning_rate: of this step.
     """
@@ -96,13 +95,13 @@ OnStep = Callable[[TrainingStep], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingResult:
-    """What training hands back.
+    """The result of `models.siamese.train.fine_tune`.
 
     Attributes:
         network: the best network by its held-out error (the last without held-out people), evaluation mode.
         history: every step, in order; a resumed run has the earlier ones too, and `pretrained` none.
-        best_step: the step `network` is from; 0 is the untrained one: nothing that was learnt helped.
-        trained_on, held_out, left_out: people by what was done with them; the last had too few photos.
+        best_step: the step `network` is from; 0 is the untrained network: nothing that was learnt helped.
+        trained_on, held_out, left_out: ids of people; those left out had too few photos.
         seconds: of this call, without what an earlier, killed run took.
     """
 
@@ -118,7 +117,7 @@ class TrainingResult:
 def usable_people(
     crops_by_person: Mapping[str, ImageArray], min_photos: int
 ) -> tuple[dict[str, ImageArray], tuple[str, ...]]:
-    """The people who can be trained on, in sorted order, and those with too few photos.
+    """Return the people who can be trained on, in sorted order, and those with too few photos.
 
     Raises:
         TrainingError: crops of another form, one person only, too few photos altogether, or a person whose
@@ -151,4 +150,4 @@ def usable_people(
 
 def _all_alike(crops: ImageArray) -> bool:
     first = crops[0].astype(np.int16)
-    return all(float(np.abs(crop - first).mean()) < ALIKE_GREY_LEVELS for crop in crops[1:])
+    return all(float(np.abs(crop - first).mean()) < MIN_DIFFERENCE_GREY_LEVELS for crop in crops[1:])

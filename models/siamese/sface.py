@@ -1,4 +1,4 @@
-"""SFace as a torch module: what is enrolled and seen becomes 128 numbers here. Read it from `SFace` upwards.
+"""`SFace`: the face embedding network as a torch module, faces in, 128 numbers out.
 
 The network of Zhong, Deng, Hu, Zhao, Li and Wen, "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face
 Recognition" (2021), as the OpenCV Zoo publishes it: a MobileNet (Howard et al. 2017) on 112x112 faces that
@@ -102,7 +102,7 @@ class SFace(nn.Module):
 
 
 def load_sface(path: Path) -> SFace:
-    """SFace with the published weights, float32, in evaluation mode.
+    """Build SFace with the published weights, float32, in evaluation mode.
 
     Args:
         path: the block-quantised file as published (`WeightFiles.sface_original`).

@@ -1,4 +1,7 @@
-"""People, not pictures, are divided: nobody is on two sides."""
+"""`hold_out`: divides people, not pictures, so that nobody is on two sides.
+
+In a file without torch: `enrollment.retraining.retrain` divides people too, and loads torch only to train.
+"""
 
 from collections.abc import Iterable
 
@@ -8,7 +11,7 @@ from models.errors import TrainingError
 
 
 def hold_out(people: Iterable[str], share: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Draw people to hold out, at least two of them: one alone has nobody to be mistaken for.
+    """Draw people to hold out, at least two: one alone has nobody to be compared with.
 
     Args:
         people: their ids; order does not matter.

@@ -1,8 +1,8 @@
-"""torchvision next to a torch it was not built with.
+"""`import_torchvision`: imports torchvision beside a torch that it was not built with.
 
 A torchvision wheel made for CUDA cannot load its compiled operators beside a CPU-only torch. Its Python part
 (transforms, model definitions) would still work, but importing it fails, for it describes two of the absent
-operators to torch. Where that happens, the two are declared without an implementation; nobody calls them.
+operators to torch. Where that happens, the two are declared without an implementation; they are never called.
 """
 
 from types import ModuleType
@@ -19,7 +19,7 @@ _declared: list[torch.library.Library] = []
 
 
 def import_torchvision() -> ModuleType:
-    """The package torchvision, whether or not its compiled operators can be loaded.
+    """Import and return the package torchvision, whether or not its compiled operators can be loaded.
 
     Call this before any `import torchvision...`; afterwards its submodules are imported as usual.
     """

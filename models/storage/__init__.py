@@ -1,1 +1,1 @@
-"""Bytes on disk: atomic files, hashes, keys and encryption. Knows nothing of people or networks."""
+"""Bytes on disk: atomic files, hashes, keys and encryption."""

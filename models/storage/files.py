@@ -1,4 +1,4 @@
-"""Bytes on disk that are whole or absent: hashes, and writes that a crash cannot leave half-done."""
+"""`write_atomically`, `sha256_of`: file writes that a crash cannot leave half-done, and file hashes."""
 
 import hashlib
 import os
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits. Raises OSError."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside `path`, flush to the disk, then take its name: readers see the old file or the new one.
+    """Write a file whole or not at all: beside `path`, flushed to the disk, then renamed to `path`.
 
     Raises:
         OSError: no space, no permission; `path` is then as it was.
@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut."""
+    """Flush a folder to the disk, so that a rename inside it survives a power cut. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Encryption at rest: AES-256-GCM (NIST SP 800-38D) under a key that lies outside the database.
+"""`Cipher`, `KeyFile`: encryption at rest, AES-256-GCM (NIST SP 800-38D), with a key outside the database.
 
 Every ciphertext is bound to its place, `table|column|row id|person id ...`, as associated data: moved to
 another row or another person, it no longer decrypts.
@@ -44,12 +44,12 @@ class Cipher:
         self._aead = AESGCM(key)
 
     def encrypt(self, content: bytes, place: str) -> bytes:
-        """A fresh random nonce and the ciphertext, bound to `place`."""
+        """Encrypt `content` for `place`: returns a fresh random nonce and the ciphertext."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, content, place.encode())
 
     def decrypt(self, sealed: bytes, place: str) -> bytes:
-        """What was encrypted for `place`.
+        """Decrypt what was encrypted for `place`.
 
         Raises:
             RegisterError: altered, moved from another place, or encrypted under another key.
@@ -73,13 +73,13 @@ class KeyFile:
     path: Path
 
     def find(self, key_id: str) -> Cipher:
-        """The key of that id: in the file, or in one that a rotation left beside it.
+        """Return the key of that id, from the file or from one that a rotation left beside it.
 
         Raises:
-            EncryptionKeyError: absent, readable by others, malformed, or another key.
+            EncryptionKeyError: the file is absent, readable by others, malformed, or holds another key.
         """
         found = None
-        # A rotation that ends right now gives the candidate the file's name: look at the file again after it.
+        # A rotation that ends right now gives the candidate the file's name: read the file again after it.
         for path in (self.path, self._candidate(key_id), self.path):
             cipher = _read(path)
             if cipher is not None and cipher.key_id == key_id:
@@ -93,11 +93,11 @@ class KeyFile:
         )
 
     def load_or_create(self) -> Cipher:
-        """The key for a new register: the file's, or a fresh one written to it."""
+        """Return the key for a new register: the file's, or a fresh one that is written to it."""
         return _read(self.path) or _create(self.path)
 
     def create_candidate(self) -> Cipher:
-        """A fresh key beside the file, on disk when this returns."""
+        """Write a fresh key beside the file and return it; it is on disk when this returns."""
         draft = Cipher(key := AESGCM.generate_key(KEY_BYTES * 8))
         _write(self._candidate(draft.key_id), key)
         return draft
@@ -113,7 +113,7 @@ class KeyFile:
             raise EncryptionKeyError(f"the new key cannot replace {self.path}: {error.strerror}") from error
 
     def remove_candidates(self) -> None:
-        """Remove keys of rotations that never came to be. Only while holding the register's write lock."""
+        """Remove keys of unfinished rotations. Call it only while holding the register's write lock."""
         for path in self.path.parent.glob(f"{self.path.name}.{'[0-9a-f]' * KEY_ID_DIGITS}"):
             path.unlink(missing_ok=True)
 
@@ -150,11 +150,11 @@ def _write(path: Path, key: bytes) -> None:
 
 
 def _read(path: Path) -> Cipher | None:
-    """The key in a file; None when there is no such file."""
+    """Read the key in a file; None when there is no such file."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # a pipe or a device may deliver nothing, or without end
-            raise EncryptionKeyError(f"the key {path} is no file: restore it from where you keep it")
+            raise EncryptionKeyError(f"the key {path} is not a file: restore it from where you keep it")
         content = path.read_text(encoding="ascii")
     except FileNotFoundError:
         return None

@@ -1,1 +1,1 @@
-"""People who do not exist: faces, head turns and scenes for the demo, the tests and the benchmarks."""
+"""Synthetic people: faces, head turns and scenes for the demo, the tests and the benchmarks."""

@@ -1,4 +1,4 @@
-"""The space that synthetic people are drawn from: an average face and the ways in which faces differ.
+"""`Eigenfaces`: an average face and the directions in which faces differ; synthetic people are drawn from it.
 
 Turk and Pentland 1991, "Eigenfaces for recognition". The texture is that of faces whose landmarks were moved
 to the same places first; where the landmarks lie is a second, small space (Cootes, Edwards and Taylor 2001,
@@ -19,7 +19,7 @@ from models.synthetic.geometry import MEAN_SHAPE, WINDOW_PX, Numbers, spline_map
 EIGENFACES_FILE = Path(__file__).with_name("eigenfaces.npz")
 
 CHROMA_PX = 32
-"""Colour is stored at a third of the resolution: eyes hardly see the difference."""
+"""Colour is stored at a third of the resolution: the difference is hardly visible."""
 
 _LUMA_SIZE = WINDOW_PX * WINDOW_PX
 _CHROMA_SIZE = CHROMA_PX * CHROMA_PX
@@ -45,16 +45,16 @@ class Eigenfaces:
     shape_deviations: FloatArray
 
     def texture(self, coordinates: Numbers) -> FloatArray:
-        """The face at `coordinates`, float (K,) in deviations: float32 (96, 96, 3), BGR, about 0 to 255."""
+        """Draw the face at `coordinates`, float (K,) in deviations: float32 (96, 96, 3), BGR."""
         return image_of(self.mean + (coordinates * self.deviations) @ self.components)
 
     def shape(self, coordinates: Numbers) -> FloatArray:
-        """Landmarks at `coordinates`, float (S,) in deviations: float32 (5, 2), pixels of the window."""
+        """Place the landmarks at `coordinates`, float (S,) in deviations: float32 (5, 2), in the window."""
         moved = (coordinates * self.shape_deviations) @ self.shape_components
         return np.asarray(MEAN_SHAPE + moved.reshape(5, 2), np.float32)
 
     def face(self, texture: Numbers, shape: Numbers) -> FloatArray:
-        """Texture and shape together: float32 (96, 96, 3), BGR."""
+        """Return texture and shape combined: float32 (96, 96, 3), BGR."""
         moves = spline_map(MEAN_SHAPE, self.shape(shape))
         drawn = cv2.remap(
             self.texture(texture), moves, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
@@ -71,7 +71,7 @@ def vector_of(image: FloatArray) -> FloatArray:
 
 
 def image_of(vector: Numbers) -> FloatArray:
-    """The inverse of `vector_of`, but for the colour that was made small: float32 (96, 96, 3), BGR."""
+    """Invert `vector_of`, except for the colour that was shrunk: float32 (96, 96, 3), BGR."""
     luma = vector[:_LUMA_SIZE].reshape(WINDOW_PX, WINDOW_PX)
     size = (WINDOW_PX, WINDOW_PX)
     red, blue = (
@@ -88,7 +88,7 @@ _STEP = 0.25
 
 
 def save_eigenfaces(faces: Eigenfaces, path: Path) -> None:
-    """Write the basis in its compact form."""
+    """Write the basis in its compact form. Raises OSError."""
     spread = faces.components.std(axis=1, keepdims=True) * _STEP
     np.savez_compressed(
         path,

@@ -1,4 +1,4 @@
-"""From a bare face to somebody: hair, a neck, shoulders and clothes, as layers that can be painted.
+"""`draw_figure`: adds hair, a neck, shoulders and clothes to a bare face, as layers to paint.
 
 Coordinates are those of the eigenfaces' window, and go beyond it on all sides.
 """
@@ -33,7 +33,7 @@ _CLOTHES = np.array(
     np.float64,
 )
 
-# Beyond this share of the head's radius the eigenfaces fade into what stood behind people.
+# Beyond this share of the head's radius the eigenfaces fade into the background of the photos.
 _FACE_RIM = 0.84
 
 
@@ -69,12 +69,12 @@ class Sprite:
         return levels
 
     def level(self, scale: float) -> Level:
-        """The smallest level that still has `scale` pixels or more for one pixel of the window."""
+        """Return the smallest level that still has `scale` pixels or more for one pixel of the window."""
         fine = [level for level in self._levels if level.scale >= 0.8 * scale]
         return fine[-1] if fine else self._levels[0]
 
     def corners(self) -> FloatArray:
-        """float64 (4, 2), in the window."""
+        """Return the four corners, float64 (4, 2), in the window."""
         height, width = np.array(self.image.shape[:2]) / self.scale
         x, y = (self.left, self.left + width), (self.top, self.top + height)
         return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])])
@@ -82,7 +82,7 @@ class Sprite:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """What is seen of somebody: a body that stands upright, and before it a head or a photograph that turns.
+    """A person to paint: a body that stands upright, and before it a head or a photograph that turns.
 
     Attributes:
         flat: the upper layer is a photograph and turns as a plane.
@@ -94,7 +94,7 @@ class Figure:
 
 
 def draw_figure(face: FloatArray, rng: np.random.Generator) -> Figure:
-    """Give a face, float32 (96, 96, 3) BGR, a head and a body; `rng` chooses clothes and hair."""
+    """Add a head and a body to a face, float32 (96, 96, 3) BGR; `rng` draws clothes and hair."""
     skin = np.median(face[55:66, 22:34].reshape(-1, 3), axis=0) * 0.5
     skin += np.median(face[55:66, 62:74].reshape(-1, 3), axis=0) * 0.5
     hair, jaw = draw_hair(rng), rng.uniform(0.93, 1.03)
@@ -102,7 +102,7 @@ def draw_figure(face: FloatArray, rng: np.random.Generator) -> Figure:
 
 
 def draw_print(portrait: ImageArray, holder: Figure) -> Figure:
-    """A photograph on white paper, held before somebody's face. `portrait`: uint8 (S, S, 3), BGR."""
+    """Draw a photograph on white paper, held before a person's face. `portrait`: uint8 (S, S, 3), BGR."""
     size = portrait.shape[0]
     rim = size // 16
     paper = cv2.copyMakeBorder(portrait, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(235, 238, 238))
@@ -128,7 +128,7 @@ def _sprite(colour: FloatArray, cover: FloatArray, area: tuple[int, int, int, in
 
 
 def _head(face: FloatArray, hair: Hair, jaw: float) -> Sprite:
-    """The face, carried on outwards along rays from its middle, so that the jaw has an outline; and hair."""
+    """Draw hair and the face, extended outwards along rays from its middle to give the jaw an outline."""
     x, y = _grid(_HEAD_AREA)
     across, down = (x - HEAD_CENTRE[0]) / HEAD_RADII[0], (y - HEAD_CENTRE[1]) / HEAD_RADII[1]
     radius = (np.abs(across) ** 2.4 + np.abs(down) ** 2.4) ** (1 / 2.4)
@@ -138,7 +138,9 @@ def _head(face: FloatArray, hair: Hair, jaw: float) -> Sprite:
     colour = cv2.remap(face, source_x, source_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     hair_colour, hair_cover = paint_hair(hair, x, y)
     colour = colour * (1.0 - hair_cover[..., None]) + hair_colour * hair_cover[..., None]
-    colour *= 1.0 - 0.35 * np.clip((radius[..., None] - 0.8) / 0.35, 0.0, 1.0)  # rounded: the rim looks away
+    colour *= 1.0 - 0.35 * np.clip(
+        (radius[..., None] - 0.8) / 0.35, 0.0, 1.0
+    )  # the rim of a round head is darker
     volume = 1.02 if hair.bald else hair.volume
     swell = np.where(down < 0, jaw + (volume - jaw) * np.minimum(1.0, -2.0 * down), jaw)
     outline = np.clip((swell - radius) / 0.06, 0.0, 1.0)
@@ -146,7 +148,7 @@ def _head(face: FloatArray, hair: Hair, jaw: float) -> Sprite:
 
 
 def _body(skin: FloatArray, hair: Hair, rng: np.random.Generator) -> Sprite:
-    """Long hair, before it a neck, before that clothes; the skin's colour comes from the cheeks."""
+    """Draw long hair, before it a neck, before that clothes; `skin` is the colour of the cheeks."""
     x, y = _grid(_BODY_AREA)
     middle = MEAN_SHAPE[:, 0].mean()
     away = np.abs(x - middle)

@@ -1,9 +1,9 @@
-"""Fit the space of synthetic faces to a folder of photos.
+"""`fit_eigenfaces`: fits the space of synthetic faces to a folder of photos.
 
     python -m models.synthetic.fit --images FOLDER --detector YUNET.onnx --out FILE
 
-One photo per person is taken, from the front and of good quality; each is used as it is and mirrored. What is
-written are averages over all of them: no name, no photo, and no person's own coordinates.
+One photo per person is taken, from the front and of good quality, and used as it is and mirrored. The result
+holds averages over all of them: no name, no photo, and no person's own coordinates.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ FRONTAL = QualityLimits(
 
 SHAPE_COMPONENTS = 6
 
-# The skin of the average photo, and how much of a photo's difference from it is taken for the lamp's doing.
+# The skin of the average photo, and the share of a photo's difference from it that is ascribed to the light.
 _USUAL_SKIN_BGR = (95.0, 112.0, 150.0)
 _LIGHT_BALANCED = 0.4
 _COLOUR_BALANCED = 0.65
@@ -42,7 +42,7 @@ Sample = tuple[FloatArray, FloatArray]
 
 
 def read_samples(paths: Iterable[Path], detector: YuNetDetector) -> list[Sample]:
-    """The frontal faces of good quality in these photos, brought into the window by a similarity."""
+    """Find the frontal faces of good quality in these photos, and align them to the window."""
     samples: list[Sample] = []
     for path in paths:
         image = read_picture(path)
@@ -59,7 +59,7 @@ def read_samples(paths: Iterable[Path], detector: YuNetDetector) -> list[Sample]
 
 
 def fit_eigenfaces(samples: list[Sample], components: int) -> Eigenfaces:
-    """The principal components of textures and of shapes.
+    """Compute the principal components of textures and of shapes.
 
     Raises:
         TrainingError: fewer faces than components.
@@ -76,20 +76,20 @@ def fit_eigenfaces(samples: list[Sample], components: int) -> Eigenfaces:
     chroma = vectors.shape[1] - inside.size
     weights[-chroma:] = np.tile(cv2.resize(inside, (32, 32), interpolation=cv2.INTER_AREA).ravel(), 2)
     vectors -= mean
-    vectors *= weights  # what stands behind a head is not part of it
+    vectors *= weights  # the background is not part of a face
     directions, deviations = _principal(vectors, components)
     return Eigenfaces(mean, directions, deviations, shape_components, shape_deviations)
 
 
 def _texture(image: FloatArray, landmarks: FloatArray) -> FloatArray:
-    """The face with its features moved to the average places, as a vector."""
+    """Return the face with its landmarks moved to the average places, as a vector."""
     moves = spline_map(landmarks, MEAN_SHAPE)
     moved = cv2.remap(image, moves, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return vector_of(_balanced(np.asarray(moved, np.float32)))
 
 
 def _balanced(image: FloatArray) -> FloatArray:
-    """Bring light and its colour nearer to the usual, so that less of the basis is spent on lamps."""
+    """Bring light and its colour nearer to the average: the basis should describe faces, not the light."""
     seen = image[30:80, 25:71].mean(axis=(0, 1)) + 1.0  # blue, green, red of the skin
     brightness, usual = seen.mean(), np.mean(_USUAL_SKIN_BGR)
     colour = (seen / brightness) / (np.array(_USUAL_SKIN_BGR) / usual)
@@ -104,7 +104,7 @@ def _mirrored(sample: Sample) -> Sample:
 
 
 def _principal(centred: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-    """The first principal directions of the rows, (count, V), and the deviations along them, (count,)."""
+    """Return the first principal directions of the rows, (count, V), and their deviations, (count,)."""
     wide = centred.shape[1] > centred.shape[0]
     values, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
@@ -119,7 +119,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the basis is written.")] = EIGENFACES_FILE,
     components: Annotated[int, typer.Option(min=10, help="How many ways in which faces differ.")] = 300,
 ) -> None:
-    """Fit the space of synthetic faces and write it."""
+    """Fit the space of synthetic faces and write it to a file."""
     people = sorted(folder for folder in images.iterdir() if folder.is_dir())
     photos = [min(folder.glob("*.jpg")) for folder in people]
     paths = track(photos, description="Reading faces")

@@ -1,6 +1,6 @@
-"""The shapes behind the pictures: where a face's features lie, how deep a head is, and how a turn moves them.
+"""`Pose`, `turn_map`, `project`: the geometry of synthetic heads: landmarks, depth and head turns.
 
-Everything is in the pixels of the eigenfaces' window, x right, y down, z towards the camera.
+All coordinates are in the pixels of the eigenfaces' window, x right, y down, z towards the camera.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Pose:
     roll_deg: float = 0.0
 
     def rotation(self) -> Numbers:
-        """float64 (3, 3): turns points of the head, with x right, y down and z towards the camera."""
+        """Return the rotation matrix, float64 (3, 3), for x right, y down and z towards the camera."""
         yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
         about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
         about_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
@@ -51,7 +51,7 @@ class Pose:
 
 
 def head_depth(x: Numbers, y: Numbers) -> FloatArray:
-    """Height of the head's surface over its rim: a paraboloid with a nose; the same shape as `x` and `y`."""
+    """Return the height of the head's surface over its rim, in the shape of `x`: a paraboloid with a nose."""
     across = (x - HEAD_CENTRE[0]) / HEAD_RADII[0]
     down = (y - HEAD_CENTRE[1]) / HEAD_RADII[1]
     skull = HEAD_DEPTH_PX * np.maximum(1.0 - across**2 - down**2, -0.6)
@@ -62,7 +62,7 @@ def head_depth(x: Numbers, y: Numbers) -> FloatArray:
 
 
 def turn_map(pose: Pose, points: Numbers, flat: bool = False) -> FloatArray:
-    """Where in the frontal picture the points of a turned head's picture come from.
+    """Map points of a turned head's picture to the frontal picture.
 
     Solves u = c + f * (A p + b z(p)), the perspective image of the rotated surface, for p by iteration;
     `flat` puts z = 0, as on a photograph that somebody holds up.
@@ -92,7 +92,7 @@ def turn_map(pose: Pose, points: Numbers, flat: bool = False) -> FloatArray:
 
 
 def project(pose: Pose, points: Numbers, flat: bool = False) -> FloatArray:
-    """Where points of the frontal picture, (N, 2), appear when the head is turned: undoes `turn_map`."""
+    """Map points of the frontal picture, (N, 2), to the picture of the turned head: inverts `turn_map`."""
     centre = np.array(HEAD_CENTRE)
     depth = np.zeros(len(points)) if flat else head_depth(points[:, 0], points[:, 1])
     turned = np.column_stack([points - centre, depth]) @ pose.rotation().T
@@ -101,10 +101,10 @@ def project(pose: Pose, points: Numbers, flat: bool = False) -> FloatArray:
 
 
 def spline_map(source: Numbers, target: Numbers) -> FloatArray:
-    """A thin-plate spline (Bookstein 1989) that moves features: for `cv2.remap`, float32 (96, 96, 2).
+    """Return a thin-plate spline (Bookstein 1989) as a map for `cv2.remap`, float32 (96, 96, 2).
 
-    The picture remapped by it shows at `target` (N, 2) what stood at `source` (N, 2). The window's rim
-    is held where it is.
+    The picture remapped by it shows at `target` (N, 2) what was at `source` (N, 2). The window's rim does
+    not move.
     """
     edge = np.array([(x, y) for x in (0, 47.5, 95) for y in (0, 47.5, 95) if (x, y) != (47.5, 47.5)])
     held: Numbers = np.vstack([source, edge])
@@ -122,13 +122,15 @@ def spline_map(source: Numbers, target: Numbers) -> FloatArray:
 
 
 def _bend(points: Numbers, knots: Numbers) -> Numbers:
-    """r * r * log(r) of all distances, (N, M)."""
+    """Return r * r * log(r) of all distances, (N, M)."""
     squared = ((points[:, None].astype(np.float64) - knots[None]) ** 2).sum(axis=-1)
     return np.asarray(0.5 * squared * np.log(squared + 1e-12))
 
 
 def head_mask(feather: float = 0.12, swell: float = 1.0) -> FloatArray:
-    """float32 (96, 96): 1 on the head, 0 off it, falling over `feather` radii; `swell` makes it larger."""
+    """Return a mask, float32 (96, 96): 1 on the head, 0 off it, with a border of `feather` radii.
+
+    `swell` scales the head."""
     y, x = np.mgrid[:WINDOW_PX, :WINDOW_PX].astype(np.float32)
     across = np.abs(x - HEAD_CENTRE[0]) / (HEAD_RADII[0] * swell)
     down = np.abs(y - HEAD_CENTRE[1]) / (HEAD_RADII[1] * swell)

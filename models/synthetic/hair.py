@@ -1,4 +1,4 @@
-"""Hair for heads that the eigenfaces leave bare: colour, hairline, sides and strands differ."""
+"""`draw_hair`, `paint_hair`: hair for synthetic heads, of different colour, hairline, sides and strands."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Hair:
         parting: how much lower it hangs on one side.
         volume: how far it stands out, in head radii.
         long: it falls to the shoulders behind the neck.
-        bald: there is none.
+        bald: without hair.
         strands: float32 (8, 160), the texture: along a strand, around the head.
     """
 
@@ -45,7 +45,7 @@ class Hair:
 
 
 def draw_hair(rng: np.random.Generator) -> Hair:
-    """Choose somebody's hair."""
+    """Draw one person's hair at random."""
     colour = _COLOURS[rng.integers(len(_COLOURS))] * rng.uniform(0.8, 1.25)
     kind = rng.random()
     return Hair(
@@ -62,7 +62,7 @@ def draw_hair(rng: np.random.Generator) -> Hair:
 
 
 def paint_hair(hair: Hair, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Colour, float32 (H, W, 3), and cover, float32 (H, W), of the hair on a head at points of the window."""
+    """Return colour, float32 (H, W, 3), and cover, float32 (H, W), of the hair at points of the window."""
     across = (x - HEAD_CENTRE[0]) / HEAD_RADII[0]
     angle = np.arctan2(y - 34.0, x - HEAD_CENTRE[0])
     turns = ((angle / (2 * np.pi) + 0.25) % 1.0 * 159).astype(np.float32)  # the seam lies under the chin
@@ -80,7 +80,7 @@ def paint_hair(hair: Hair, x: FloatArray, y: FloatArray) -> tuple[FloatArray, Fl
 
 
 def paint_long_hair(hair: Hair, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Colour and cover, as in `paint_hair`, of what falls behind the neck; none unless the hair is long."""
+    """Return colour and cover, as `paint_hair`, of the hair behind the neck; no cover unless it is long."""
     across = (x - HEAD_CENTRE[0]) / HEAD_RADII[0]
     waves = cv2.resize(hair.strands[:4, :40], (x.shape[1], 4), interpolation=cv2.INTER_CUBIC)
     waves = cv2.resize(waves, (x.shape[1], x.shape[0]), interpolation=cv2.INTER_CUBIC)

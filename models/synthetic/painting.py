@@ -1,4 +1,4 @@
-"""Painting a figure into a picture, turned, at any place and size; fast enough for a live camera."""
+"""`paint`: paints a figure into a picture, turned, at any place and size, fast enough for a live camera."""
 
 from dataclasses import dataclass, field
 
@@ -33,12 +33,12 @@ class Placement:
     pose: Pose = field(default_factory=Pose)
 
     def to_picture(self, points: Numbers) -> FloatArray:
-        """Points of the window, (N, 2), in pixels of the picture."""
+        """Convert points of the window, (N, 2), to pixels of the picture."""
         return np.asarray((points - HEAD_CENTRE) * self.scale + (self.x, self.y), np.float32)
 
 
 def face_box(figure: Figure, place: Placement) -> Box:
-    """Where a detector should see the face."""
+    """Return the box that a detector should find around the face."""
     angles = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
     rim = np.column_stack([np.cos(angles), np.sin(angles)]) * _FACE_RADII + _FACE_CENTRE
     seen = place.to_picture(project(place.pose, rim, figure.flat))
@@ -48,7 +48,7 @@ def face_box(figure: Figure, place: Placement) -> Box:
 
 
 def face_landmarks(figure: Figure, place: Placement) -> FloatArray:
-    """Where the average face's landmarks come to lie, float32 (5, 2), in the order of `Face.landmarks`."""
+    """Return the average face's landmarks in the picture, float32 (5, 2), ordered as `Face.landmarks`."""
     return place.to_picture(project(place.pose, MEAN_SHAPE, figure.flat))
 
 

@@ -1,4 +1,4 @@
-"""A synthetic person is a point in the space of faces and looks a little different on each visit."""
+"""`SyntheticPerson`: a point in the space of faces, which looks a little different on each visit."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +12,13 @@ from models.synthetic.figure import Figure, draw_figure, draw_print
 from models.synthetic.geometry import Numbers, Pose
 from models.synthetic.painting import Placement, paint
 
-# How far from the average people may stand, in deviations: faces beyond look like nobody.
-_FARTHEST = 2.0
-# The first components are mostly light, what differs between the halves of a face mostly one-sided lamps.
+# Largest coordinate of a person, in deviations from the average: beyond it faces look unnatural.
+_MAX_DEVIATIONS = 2.0
+# The first components are mostly light; the difference between the halves of a face is mostly side light.
 _LIGHT_COMPONENTS = 8
 _LIGHT_SHARE = 0.6
 _ONE_SIDED_SHARE = 0.4
-# How much of the coordinates one visit changes: expression, and what the basis cannot tell from it.
+# How much the coordinates change from visit to visit, in deviations: expression, and all that looks like it.
 _VISIT_TEXTURE = 0.22
 _VISIT_SHAPE = 0.2
 
@@ -45,7 +45,7 @@ class DailyLook:
 
 @dataclass(frozen=True)
 class SyntheticPerson:
-    """Somebody who does not exist.
+    """A person who does not exist.
 
     Args:
         seed: the same seed is the same person, on every machine.
@@ -57,13 +57,13 @@ class SyntheticPerson:
     def _coordinates(self) -> tuple[Numbers, Numbers]:
         faces = load_eigenfaces()
         rng = np.random.default_rng([self.seed, 1])
-        texture = np.clip(rng.standard_normal(len(faces.deviations)), -_FARTHEST, _FARTHEST)
+        texture = np.clip(rng.standard_normal(len(faces.deviations)), -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
         texture[:_LIGHT_COMPONENTS] *= _LIGHT_SHARE
-        shape = np.clip(rng.standard_normal(len(faces.shape_deviations)), -_FARTHEST, _FARTHEST)
+        shape = np.clip(rng.standard_normal(len(faces.shape_deviations)), -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
         return texture, shape
 
     def face(self, look: DailyLook | None = None) -> FloatArray:
-        """The bare face in the window, float32 (96, 96, 3), BGR; without a look, as it is on average."""
+        """Draw the bare face in the window, float32 (96, 96, 3), BGR; without a look, as it is on average."""
         faces = load_eigenfaces()
         texture, shape = self._coordinates
         if look is not None:
@@ -73,17 +73,17 @@ class SyntheticPerson:
         return np.asarray((drawn + mirrored) / 2 + _ONE_SIDED_SHARE * (drawn - mirrored) / 2, np.float32)
 
     def visit(self, seed: int) -> Figure:
-        """The person as seen on one visit, ready to be painted: the same two seeds give the same figure."""
+        """Draw the person as on one visit, ready to paint; the same two seeds give the same figure."""
         look = _draw_look(np.random.default_rng([self.seed, 2, seed]))
         face = _lit(self.face(look), look)
         return draw_figure(face, np.random.default_rng([self.seed, 3]))
 
     def print_out(self, seed: int) -> Figure:
-        """A photograph of the person on paper, to be held before the camera: it turns as a plane."""
+        """Draw a photograph of the person on paper, held before the camera: it turns as a plane."""
         return draw_print(self.portrait(seed=seed), self.visit(seed))
 
     def portrait(self, size: int = 250, seed: int = 0) -> ImageArray:
-        """A photo to enrol with.
+        """Draw a photo to enrol with.
 
         Args:
             size: side of the picture in pixels, at least 100.
@@ -116,7 +116,7 @@ def _draw_look(rng: np.random.Generator) -> DailyLook:
 
 
 def _lit(face: FloatArray, look: DailyLook) -> FloatArray:
-    """The face in the light of the visit."""
+    """Apply the light of the visit to the face."""
     side = 1.0 + look.side_light * np.linspace(-0.5, 0.5, face.shape[1])[None, :, None]
     colour = look.light * np.array([1.0 - look.warmth, 1.0, 1.0 + look.warmth])
     lit = np.clip(face * side * colour, 0.0, 255.0).astype(np.float32)

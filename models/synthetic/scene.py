@@ -1,6 +1,6 @@
-"""A camera's view of a door with people who do not exist: who comes when, where, and which way they look.
+"""`Scene`: pictures of a door with synthetic people who come and go, and the truth of who is where.
 
-The same scene at the same time is the same picture, always: no frame depends on another.
+The same scene at the same time gives the same picture: no frame depends on another.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _FACE_WINDOW_PX = 72.0
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Where somebody is at one moment of a visit; between two stops they move smoothly.
+    """Place and pose of a person at one moment of a visit; between two stops the movement is smooth.
 
     Attributes:
         at: share of the visit that has passed, 0 to 1.
@@ -42,7 +42,7 @@ class Stop:
 
 
 def walk_up(seed: int, face: float = 0.34) -> tuple[Stop, ...]:
-    """Come in from a side, stand before the door, look about a little, and leave: different for each seed."""
+    """Return a path that enters from a side, stops before the door and leaves; another for each seed."""
     rng = np.random.default_rng([seed, 11])
     side = 1 if rng.random() < 0.5 else -1
     x, y = rng.uniform(0.42, 0.58), rng.uniform(0.36, 0.44)
@@ -59,10 +59,10 @@ def walk_up(seed: int, face: float = 0.34) -> tuple[Stop, ...]:
 
 @dataclass(frozen=True)
 class Appearance:
-    """One person's coming and going.
+    """One visit of a person to the scene.
 
     Attributes:
-        person: who.
+        person: who comes.
         start_s, duration_s: when, in seconds of the scene.
         seed: how they look and move this time.
         path: where they are, in the order of time; by default they walk up to the door.
@@ -78,16 +78,16 @@ class Appearance:
 
     @cached_property
     def figure(self) -> Figure:
-        """What is painted; drawn at first use and then kept."""
+        """The figure to paint; drawn at first use and then kept."""
         return self.person.print_out(self.seed) if self.flat else self.person.visit(self.seed)
 
     @cached_property
     def stops(self) -> tuple[Stop, ...]:
-        """The path, or the usual one."""
+        """The path, or without one `walk_up`."""
         return self.path or walk_up(self.person.seed * 7919 + self.seed)
 
     def place_at(self, t_s: float, size: tuple[int, int]) -> Placement | None:
-        """Where the person is at a time of the scene, in a picture of (width, height); None when away."""
+        """Return the place at a time of the scene in a picture of (width, height); None when away."""
         passed = (t_s - self.start_s) / self.duration_s
         if not 0.0 <= passed < 1.0:
             return None
@@ -99,7 +99,7 @@ class Appearance:
         share = min(1.0, max(0.0, (passed - before.at) / span))
         share = share * share * (3.0 - 2.0 * share)
         numbers = (1.0 - share) * _numbers(before) + share * _numbers(after)
-        # Nobody stands still: breathing and balance, some pixels at about a third of a hertz.
+        # A standing person moves: breathing and balance, some pixels at about a third of a hertz.
         sway = np.sin(2 * np.pi * (0.31 * t_s + np.array([0.0, 0.37, 0.71])) + self.seed)
         x, y, face, yaw, pitch, roll = numbers + np.array([0.004, 0.003, 0, 0.8, 0.5, 0.4]) * np.tile(sway, 2)
         return Placement(
@@ -117,11 +117,11 @@ def _numbers(stop: Stop) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """Who is where in a frame.
+    """One person in a frame: who, where, and how the head is turned.
 
     Attributes:
-        person_seed: who.
-        box: where a detector should see the face; it may reach beyond the picture.
+        person_seed: of the `SyntheticPerson`.
+        box: where a detector should find the face; it may reach beyond the picture.
         landmarks: float32 (5, 2), about where the landmarks are, in the order of `Face.landmarks`.
         pose: how the head, or the photograph, is turned.
         flat: it is a photograph.
@@ -141,7 +141,7 @@ class Scene:
     Attributes:
         visits: later ones are painted over earlier ones.
         size: width and height in pixels.
-        background_seed: which room, and which noise the camera makes.
+        background_seed: of the background and of the camera's noise.
         noise: standard deviation of the camera's noise, in grey levels.
     """
 
@@ -152,11 +152,11 @@ class Scene:
 
     @property
     def duration_s(self) -> float:
-        """When the last visitor is gone."""
+        """The time at which the last visitor is gone."""
         return max((visit.start_s + visit.duration_s for visit in self.visits), default=0.0)
 
     def frame_at(self, t_s: float) -> tuple[ImageArray, list[Truth]]:
-        """The picture at a time, uint8 (H, W, 3) BGR, and who is in it."""
+        """Draw the picture at a time, uint8 (H, W, 3) BGR, and who is in it."""
         picture = self._background.copy()
         truths = []
         for visit in self.visits:
@@ -169,7 +169,7 @@ class Scene:
         return self._with_noise(picture, t_s), truths
 
     def frames(self, fps: float) -> Iterator[tuple[Frame, list[Truth]]]:
-        """All frames of the scene at a steady rate, with the scene's own time, and who is in them."""
+        """Yield all frames of the scene at a steady rate, with the scene's own time, and who is in them."""
         for index in range(int(self.duration_s * fps)):
             picture, truths = self.frame_at(index / fps)
             yield Frame(picture, index / fps, index), truths
@@ -195,7 +195,7 @@ class Scene:
 
 
 def draw_background(size: tuple[int, int], seed: int) -> ImageArray:
-    """A wall with a door frame, a floor and soft light: uint8 (H, W, 3), BGR."""
+    """Draw a wall with a door frame, a floor and soft light: uint8 (H, W, 3), BGR."""
     width, height = size
     rng = np.random.default_rng([seed, 31])
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
@@ -203,21 +203,21 @@ def draw_background(size: tuple[int, int], seed: int) -> ImageArray:
     lamp_x = rng.uniform(0.1, 0.9)
     light = 0.7 + 0.45 * np.exp(-(((x - lamp_x) / 0.6) ** 2) - ((y + 0.1) / 0.9) ** 2)
     mottle = cv2.resize(rng.normal(0, 0.02, (24, 32)), size, interpolation=cv2.INTER_CUBIC)
-    room = wall * (light + mottle)[..., None]
+    picture = wall * (light + mottle)[..., None]
     left = int(width * rng.uniform(0.05, 0.7))
-    panel = room[int(height * 0.08) :, left : left + int(width * 0.24)]
+    panel = picture[int(height * 0.08) :, left : left + int(width * 0.24)]
     panel *= rng.uniform(0.55, 0.85) * (1.0 + rng.normal(0, 0.05, 3))
     panel[:4] *= 0.7
     panel[:, :4] *= 0.7
     panel[:, -4:] *= 1.2
     floor = int(height * 0.86)
-    room[floor:] *= np.array([0.5, 0.55, 0.6])
-    soft = cv2.GaussianBlur(room, (0, 0), 1.5)
+    picture[floor:] *= np.array([0.5, 0.55, 0.6])
+    soft = cv2.GaussianBlur(picture, (0, 0), 1.5)
     return np.asarray(np.clip(soft, 0, 255), np.uint8)
 
 
 def record_clip(scene: Scene, path: Path, fps: float = 25.0) -> Iterator[list[Truth]]:
-    """Write a scene as a video file (MPEG-4), frame by frame as the result is drawn on: who is in each frame.
+    """Write a scene as a video file (MPEG-4), a frame for each item taken; yields who is in each frame.
 
     Raises:
         CameraError: the file cannot be written.

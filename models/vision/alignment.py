@@ -1,4 +1,4 @@
-"""From five landmarks to the upright 112x112 crop that every network here is fed with."""
+"""`align`, `align_face`: the upright 112x112 crop of a face that every network here takes."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,7 @@ from models.domain import Face, FaceCrop, FloatArray, ImageArray
 from models.errors import InputError
 
 CROP_PX = 112
+"""Side of an aligned crop."""
 
 # Where the landmarks of a frontal face lie in the crop, in pixels, in the order of `Face.landmarks`
 # (Deng et al. 2019, "ArcFace", as published with their code).
@@ -18,7 +19,7 @@ TEMPLATE_112.flags.writeable = False
 
 
 def similarity_transform(src: FloatArray, dst: FloatArray) -> FloatArray:
-    """The rotation, uniform scale and shift that takes `src` to `dst` with the least squared error.
+    """Return the rotation, uniform scale and shift that takes `src` to `dst` with the least squared error.
 
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns",
     equations 40 to 42. A reflection is never returned.
@@ -53,7 +54,7 @@ def similarity_transform(src: FloatArray, dst: FloatArray) -> FloatArray:
 
 
 def align(image: ImageArray, landmarks: FloatArray) -> FaceCrop:
-    """Cut a face out, upright and at the network's size.
+    """Cut out a face, upright and at the network's size.
 
     Large faces are averaged down first, so that fine texture does not alias.
 
@@ -82,7 +83,7 @@ def align(image: ImageArray, landmarks: FloatArray) -> FaceCrop:
 
 
 def align_face(image: ImageArray, face: Face) -> FaceCrop:
-    """The crop of a detected face, and a second one by its second landmarks where it has them.
+    """Align a detected face, and a second time by its second landmarks where it has them.
 
     Landmarks are off by a pixel or two, differently each time: two crops embedded and averaged err less than
     one (docs/experiments/accuracy.md).
@@ -99,7 +100,7 @@ def align_face(image: ImageArray, face: Face) -> FaceCrop:
 def _averaged_surroundings(
     image: ImageArray, landmarks: FloatArray, shrink: int
 ) -> tuple[ImageArray, FloatArray]:
-    """A face's surroundings averaged over blocks of `shrink` pixels, and where they began (x, y)."""
+    """Average a face's surroundings over blocks of `shrink` pixels; returns them and their origin (x, y)."""
     height, width = image.shape[:2]
     reach = 2 * CROP_PX * shrink
     centre_x, centre_y = landmarks.mean(axis=0)

@@ -1,4 +1,4 @@
-"""All that one picture says about the faces in it: detector, quality, alignment and encoder in one call."""
+"""`FaceAnalyser`: detector, alignment, quality and encoder for still pictures, in one call."""
 
 import math
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from models.ports import Encoder
 from models.vision.alignment import align_face
 from models.vision.quality import QualityLimits, assess
 
-# A second face of less than this share of the first one's prominence is a passer-by in the background. Of 800
+# A second face of less than this share of the first one's prominence is somebody in the background. Of 800
 # photos of Labeled Faces in the Wild, taken in crowds, 0.75% have a second subject by this rule.
-BACKGROUND_PROMINENCE = 0.5
+MIN_SUBJECT_PROMINENCE = 0.5
 
 
 class Detector(Protocol):
-    """Whatever finds faces: `YuNetDetector`, or a test's stand-in."""
+    """Finds faces: `YuNetDetector`, or a stand-in of a test."""
 
     def detect(self, image: ImageArray) -> list[Face]:
-        """Faces of a uint8 (H, W, 3) BGR picture, largest first."""
+        """Find the faces of a uint8 (H, W, 3) BGR picture, largest first."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceAnalysis:
-    """One face of a picture: where it is, its crop, how good it is, and what the network says of it."""
+    """One face of a picture: its place, its crop, its quality and its embedding."""
 
     face: Face
     crop: FaceCrop
@@ -34,12 +34,12 @@ class FaceAnalysis:
 
 
 class FaceAnalyser:
-    """Takes still pictures apart; the door's loop does the same steps frame by frame.
+    """Analyses the faces of still pictures; the door's loop does the same steps frame by frame.
 
     Args:
         detector: finds the faces.
         encoder: embeds their crops.
-        limits: what counts as good enough; `assess` reports, it does not refuse.
+        limits: of quality; a face that fails them is reported with its reasons, not refused.
     """
 
     def __init__(self, detector: Detector, encoder: Encoder, limits: QualityLimits) -> None:
@@ -48,7 +48,7 @@ class FaceAnalyser:
         self._limits = limits
 
     def analyse(self, image: ImageArray) -> list[FaceAnalysis]:
-        """Every face of a picture, largest first; an empty list when there is none.
+        """Analyse every face of a picture, largest first; an empty list when there is none.
 
         Args:
             image: uint8 (H, W, 3), BGR.
@@ -60,7 +60,7 @@ class FaceAnalyser:
         return self._embed(image, self._detector.detect(image))
 
     def only_face(self, image: ImageArray) -> FaceAnalysis:
-        """The one subject of a picture; faces that are much less prominent do not count.
+        """Analyse the one subject of a picture; faces that are much less prominent do not count.
 
         Raises:
             NoFaceError: nobody is in the picture.
@@ -71,7 +71,7 @@ class FaceAnalyser:
         if not faces:
             raise NoFaceError("no face was found: take a picture from the front, in good light")
         faces = sorted(faces, key=lambda face: prominence(image, face), reverse=True)
-        enough = BACKGROUND_PROMINENCE * prominence(image, faces[0])
+        enough = MIN_SUBJECT_PROMINENCE * prominence(image, faces[0])
         subjects = [face for face in faces if prominence(image, face) >= enough]
         if len(subjects) > 1:
             raise SeveralFacesError(f"{len(subjects)} faces were found: take a picture of one person alone")
@@ -86,10 +86,10 @@ class FaceAnalyser:
 
 
 def prominence(image: ImageArray, face: Face) -> float:
-    """How much a face looks like the subject of the picture: large, and near the middle.
+    """Rate how likely a face is the subject of the picture: large, and near the middle.
 
     Returns:
-        Its area in square pixels, times 1 in the middle of the picture falling linearly to 0 in its corners.
+        its area in square pixels, times 1 in the middle of the picture falling linearly to 0 in its corners.
     """
     height, width = image.shape[:2]
     box = face.box

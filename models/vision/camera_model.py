@@ -1,7 +1,7 @@
-"""What a cheap camera does to a face at night: the project's own model, to train and to measure with.
+"""`degrade`: simulates what a cheap camera does to a face at night, to train and to measure with.
 
-The light on its way through the camera: the head moves during the exposure, the lens resolves less than by
-day (its opening is wide, and infra-red focuses behind the sensor), few photons reach each pixel (shot noise),
+The steps follow the light: the head moves during the exposure, the lens resolves less than by day
+(its opening is wide, and infra-red focuses behind the sensor), few photons reach each pixel (shot noise),
 the electronics add their own (read noise), eight bits are read out, and the automatic gain stretches what is
 left. The sensor is the one that the door has by day, so the face covers as many pixels as before. The noise
 is the usual model of an image sensor (EMVA Standard 1288, release 4.0, section 2): a Poisson count of
@@ -24,7 +24,9 @@ _FULL_WELL = 8.0  # saturation, in multiples of the average charge
 
 @dataclass(frozen=True, slots=True)
 class NightDoor:
-    """How bad the night is. Ranges are (lowest, highest); each picture draws its own values evenly from them.
+    """How strongly a picture is degraded.
+
+    Ranges are (lowest, highest); each picture draws its own values evenly from them.
 
     Attributes:
         resolution: what the lens still resolves along each side, as a share of the picture's own pixels.
@@ -48,12 +50,12 @@ people of three at a false match rate of 0.1%: docs/experiments/transfer.md."""
 
 
 def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGHT_DOOR) -> ImageArray:
-    """See a picture through the camera of a night door.
+    """Degrade a picture as the camera of a door at night does.
 
     Args:
         image: uint8 (H, W, 3), RGB, at least 8 pixels each way: an aligned crop or a whole picture.
         rng: every draw comes from it; the same state gives the same picture.
-        night: how bad it is.
+        night: how strongly.
 
     Returns:
         uint8 (H, W, 3): grey, the three channels alike.
@@ -67,7 +69,7 @@ def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGH
     grey = image.astype(np.float32) @ _LUMA_RGB / 255.0  # (H, W), 0 to 1
     light = np.power(grey, _GAMMA)
     light /= max(float(light.mean()), 1e-6)  # 1 on average, as automatic exposure wants it
-    light = _move(light, rng.uniform(*night.blur_share) * width, rng.uniform(0.0, np.pi))
+    light = _blur_motion(light, rng.uniform(*night.blur_share) * width, rng.uniform(0.0, np.pi))
     share = rng.uniform(*night.resolution)
     resolved = (max(4, round(width * share)), max(4, round(height * share)))
     few = cv2.resize(light, resolved, interpolation=cv2.INTER_AREA)
@@ -83,8 +85,8 @@ def degrade(image: ImageArray, rng: np.random.Generator, night: NightDoor = NIGH
     return np.repeat(np.round(seen).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _move(light: FloatArray, length_px: float, angle: float) -> FloatArray:
-    """Smear along a straight path, as a movement of even speed during the exposure does."""
+def _blur_motion(light: FloatArray, length_px: float, angle: float) -> FloatArray:
+    """Blur along a straight path, as a movement of even speed during the exposure does."""
     side = 2 * int(np.ceil(length_px / 2)) + 3
     kernel = np.zeros((side, side), np.float32)
     reach = length_px / 2 * np.array([np.cos(angle), np.sin(angle)])

@@ -1,4 +1,4 @@
-"""Where the faces are: YuNet through OpenCV."""
+"""`YuNetDetector`: finds faces and their landmarks, with YuNet through OpenCV."""
 
 import dataclasses
 from pathlib import Path
@@ -10,20 +10,20 @@ from models.domain import Box, Face, FloatArray, ImageArray
 from models.errors import ImageError, ModelError
 
 # Two boxes that overlap by more than this are one face (the value of the network's authors).
-NMS_IOU = 0.3
+MAX_NMS_IOU = 0.3
 MAX_CANDIDATES = 1000
 
 # Small pictures are enlarged up to this side, at most twice: landmarks get finer, and faces that touch each
 # other are told apart (docs/experiments/accuracy.md).
-ENLARGED_SIDE = 500
-LARGEST_ENLARGEMENT = 2.0
+ENLARGED_SIDE_PX = 500
+MAX_ENLARGEMENT = 2.0
 
-# A second look is a view of this many times the face's longer side, and of this many pixels: another size of
-# face than the first look had gives landmarks with other errors.
+# The second alignment finds landmarks again in a square of this many times the face's longer side, scaled to
+# this many pixels: a face of another size gives landmarks with other errors.
 SECOND_REACH = 2.5
 SECOND_PX = 384
-# What is found there must be the same face.
-SECOND_IOU = 0.5
+# A face found there overlaps the first box by at least this much, or it is another face.
+MIN_SECOND_IOU = 0.5
 
 
 class YuNetDetector:
@@ -35,7 +35,7 @@ class YuNetDetector:
         model_path: the ONNX file, as the OpenCV Zoo publishes it.
         score_threshold: faces below this confidence, in [0, 1], are not reported.
         max_side: larger pictures are shrunk to this many pixels on their longer side before the search.
-        second_looks: how many faces, the largest first, get their landmarks found again in a enlarged view.
+        second_looks: how many faces, the largest first, get second landmarks, found in an enlarged picture.
         enlarged_side: smaller pictures are enlarged up to this many pixels, at most twice; 0 leaves them.
 
     Raises:
@@ -48,7 +48,7 @@ class YuNetDetector:
         score_threshold: float = 0.7,
         max_side: int = 640,
         second_looks: int = 1,
-        enlarged_side: int = ENLARGED_SIDE,
+        enlarged_side: int = ENLARGED_SIDE_PX,
     ) -> None:
         if not model_path.is_file():
             raise ModelError(f"no face detector at {model_path}: run `doorward weights fetch`")
@@ -62,10 +62,10 @@ class YuNetDetector:
         )  # errors only: OpenCV warns about targets that this machine does not have
         try:
             self._network = cv2.FaceDetectorYN.create(
-                str(model_path), "", (320, 320), score_threshold, NMS_IOU, MAX_CANDIDATES
+                str(model_path), "", (320, 320), score_threshold, MAX_NMS_IOU, MAX_CANDIDATES
             )
             self._close_up = cv2.FaceDetectorYN.create(
-                str(model_path), "", (SECOND_PX, SECOND_PX), score_threshold, NMS_IOU, MAX_CANDIDATES
+                str(model_path), "", (SECOND_PX, SECOND_PX), score_threshold, MAX_NMS_IOU, MAX_CANDIDATES
             )
             self.detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
@@ -91,7 +91,7 @@ class YuNetDetector:
         longer = max(height, width)
         shrink = min(1.0, self._max_side / longer)
         if longer < self._enlarged_side:
-            shrink = min(LARGEST_ENLARGEMENT, self._enlarged_side / longer)
+            shrink = min(MAX_ENLARGEMENT, self._enlarged_side / longer)
         small_size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         filtered = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_LINEAR
         small = image if shrink == 1.0 else cv2.resize(image, small_size, interpolation=filtered)
@@ -104,35 +104,35 @@ class YuNetDetector:
         back = np.array([width / small_size[0], height / small_size[1]], np.float32)
         faces = [_face_of(row, back) for row in np.asarray(rows, np.float32) if np.isfinite(row).all()]
         faces.sort(key=lambda face: face.box.area, reverse=True)
-        found = [self._look_again(image, face) for face in faces[: self._second_looks]]
+        found = [self._add_second_landmarks(image, face) for face in faces[: self._second_looks]]
         return found + faces[self._second_looks :]
 
-    def _look_again(self, image: ImageArray, face: Face) -> Face:
-        """The face with its landmarks found again; unchanged where the second look does not find it."""
+    def _add_second_landmarks(self, image: ImageArray, face: Face) -> Face:
+        """Return the face with second landmarks; unchanged where it is not found a second time."""
         centre = np.array([face.box.left + face.box.right, face.box.top + face.box.bottom]) / 2
         scale = SECOND_PX / (SECOND_REACH * max(face.box.width, face.box.height, 1.0))
         shift = SECOND_PX / 2 - scale * centre
-        view = cv2.warpAffine(
+        square = cv2.warpAffine(
             image,
             np.column_stack([np.eye(2) * scale, shift]),
             (SECOND_PX, SECOND_PX),
             flags=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR,
         )
-        _, rows = self._close_up.detect(view)
+        _, rows = self._close_up.detect(square)
         if rows is None:
             return face
         found = [_face_of(row, np.ones(2, np.float32)) for row in np.asarray(rows, np.float32)]
         corners = np.array([[face.box.left, face.box.top], [face.box.right, face.box.bottom]]) * scale + shift
         there = Box(*corners.ravel().tolist())
         best = max(found, key=lambda other: there.iou(other.box))
-        if not np.isfinite(best.landmarks).all() or there.iou(best.box) < SECOND_IOU:
+        if not np.isfinite(best.landmarks).all() or there.iou(best.box) < MIN_SECOND_IOU:
             return face
         landmarks = ((best.landmarks - shift) / scale).astype(np.float32)
         return dataclasses.replace(face, second_landmarks=landmarks)
 
 
 def _face_of(row: FloatArray, back: FloatArray) -> Face:
-    """One row of YuNet: left, top, width, height, five points, score; `back` undoes the shrinking."""
+    """Convert one row of YuNet: left, top, width, height, five points, score; `back` undoes the shrinking."""
     left, top = (row[0:2] * back).tolist()
     right, bottom = ((row[0:2] + row[2:4]) * back).tolist()
     landmarks = row[4:14].reshape(5, 2) * back

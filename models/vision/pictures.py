@@ -1,4 +1,4 @@
-"""Pictures from files and uploads: whatever is not one still picture of a sane size is refused."""
+"""`read_picture`, `decode_picture`: still pictures from files and uploads; anything else is refused."""
 
 import stat
 import struct
@@ -12,6 +12,9 @@ from models.errors import ImageError
 
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
 MAX_PICTURE_PIXELS = 40_000_000
+
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"})
+"""Of the files that count as pictures where a folder is listed, in lower case."""
 
 # Start-of-frame markers of JPEG (ITU T.81, table B.1); the gaps are DHT, JPG and DAC.
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -32,7 +35,7 @@ def read_picture(path: Path) -> ImageArray:
             raise ImageError(f"{path} is a folder: name one picture")
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe or a device may deliver nothing, or without end
-            raise ImageError(f"{path} is no file: name one picture")
+            raise ImageError(f"{path} is not a file: name one picture")
         size = found.st_size
         if size > MAX_PICTURE_BYTES:
             raise ImageError(
@@ -98,7 +101,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     position = 2
     while True:
         if data[position] != 0xFF:
-            raise ValueError("no marker where one must stand")
+            raise ValueError("no marker where one is expected")
         marker = data[position + 1]
         if marker == 0xFF:  # fill byte
             position += 1
@@ -137,5 +140,5 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 def _netpbm_size(data: bytes) -> tuple[int, int]:
     lines = [line.split(b"#")[0] for line in data[:1024].splitlines()]
-    words = b" ".join(lines).split()
-    return int(words[1]), int(words[2])
+    fields = b" ".join(lines).split()
+    return int(fields[1]), int(fields[2])

@@ -1,6 +1,6 @@
-"""Is this picture of a face good enough, and if not, what can the person do about it?
+"""`assess`: measures the quality of a face in a picture, and names the checks that it fails.
 
-Each check is a number, a limit and a reason; `models.domain.ADVICE` has the words for the person.
+Each check is a number, a limit and a reason; `models.messages` has a sentence for each reason.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _RIGHT_EYE = np.s_[47:57, 30:46]
 _LEFT_EYE = np.s_[47:57, 66:82]
 _MOUTH = np.s_[83:99, 42:70]
 _FACE = np.s_[30:104, 22:90]
-_NEARLY_0 = 1e-6
+_MIN_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class QualityLimits:
         min_brightness, max_brightness: mean luma of the aligned crop, 0 to 255.
         min_contrast: standard deviation of the luma of the aligned crop.
         min_inside: share of the aligned crop that must lie inside the picture, in [0, 1].
-        min_structure: how much there must be to see of eyes and mouth; see `visible_structure`.
+        min_structure: how much structure eyes and mouth must have; see `visible_structure`.
     """
 
     min_face_px: float = 48.0
@@ -111,7 +111,7 @@ def assess(image: ImageArray, face: Face, crop: FaceCrop, limits: QualityLimits 
 
 
 def head_pose(landmarks: FloatArray) -> tuple[float, float, float]:
-    """How the head is turned, from five points under scaled orthography.
+    """Estimate how the head is turned, from five points under scaled orthography.
 
     The affine camera that takes `FACE_3D` to the landmarks with the least squared error is brought to the
     nearest scaled rotation (Horn, Hilden and Negahdaripour 1988). Good to some degrees: heads differ.
@@ -137,9 +137,9 @@ def head_pose(landmarks: FloatArray) -> tuple[float, float, float]:
 
 
 def share_inside(landmarks: FloatArray, width: int, height: int) -> float:
-    """Share of the aligned crop that lies inside a picture of that size, in [0, 1].
+    """Return the share of the aligned crop that lies inside a picture of that size, in [0, 1].
 
-    The detector's box would not do: it shrinks to what is left of a face at the edge.
+    The detector's box is not used: at the edge of a picture it shrinks to the visible part of the face.
     """
     to_crop = np.vstack([similarity_transform(landmarks, TEMPLATE_112), [0.0, 0.0, 1.0]])
     steps = (np.arange(16) + 0.5) * CROP_PX / 16
@@ -150,11 +150,12 @@ def share_inside(landmarks: FloatArray, width: int, height: int) -> float:
 
 
 def visible_structure(crop: FaceCrop) -> float:
-    """How much there is to see where eyes and mouth should be: a covered part is smoother than a face.
+    """Measure the structure where eyes and mouth should be: a covered part is smoother than a face.
 
     Sunglasses, a mask, a scarf or a hand before the mouth are smooth for their surroundings. Covers with a
     pattern or folds, clear glasses with reflections, a cap that leaves the eyes free go unnoticed. It is a
-    hint for the person before the door, not a defence against attacks. docs/face-quality.md has the rates.
+    hint for the person before the door, not a defence against attacks. The rates are in
+    docs/explanation/face-quality.md.
 
     Returns:
         the lesser of two shares, scaled so that one limit fits both: the deviation of the luma in the plainer
@@ -163,6 +164,8 @@ def visible_structure(crop: FaceCrop) -> float:
     """
     luma = cv2.cvtColor(crop.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = luma - cv2.GaussianBlur(luma, (0, 0), 6.0)
-    eyes = min(float(luma[_RIGHT_EYE].std()), float(luma[_LEFT_EYE].std())) / (float(luma.std()) + _NEARLY_0)
-    mouth = float(fine[_MOUTH].std()) / (float(fine[_FACE].std()) + _NEARLY_0)
+    eyes = min(float(luma[_RIGHT_EYE].std()), float(luma[_LEFT_EYE].std())) / (
+        float(luma.std()) + _MIN_DEVIATION
+    )
+    mouth = float(fine[_MOUTH].std()) / (float(fine[_FACE].std()) + _MIN_DEVIATION)
     return min(1.25 * eyes, mouth / 3.0)

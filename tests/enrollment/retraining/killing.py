@@ -1,4 +1,4 @@
-"""Kills re-training and promotion again and again, and looks at what is left each time. A program of its own:
+"""Kills re-training and promotion repeatedly, and checks what is left each time. A program of its own:
 
     python -m tests.enrollment.retraining.killing HOME KILLS SEED
 
@@ -43,7 +43,7 @@ from tests.enrollment.retraining.small import (
 PEOPLE, PHOTOS = 10, 3
 GENERAL = people(1000, 24, each=2)
 LIMITS = GateLimits(draws=20, site_margin=1, general_margin=1)
-LONGEST_RETRAIN_S, LONGEST_PROMOTE_S = 1.2, 0.25
+MAX_RETRAIN_S, MAX_PROMOTE_S = 1.2, 0.25
 
 
 def prepare(settings: Settings) -> None:
@@ -83,7 +83,7 @@ def promote_back_and_forth(settings: Settings, start: int) -> None:
             start += 1
 
 
-def look(settings: Settings) -> None:
+def check_state(settings: Settings) -> None:
     """Fail unless the register, the active release and the templates are whole and belong together."""
     for release_id, _ in list_releases(settings):
         verify_release(releases_folder(settings) / release_id)
@@ -131,18 +131,18 @@ def main() -> None:
             stage = list(Stage)[number // 4 % len(Stage)]
             kind, status = stage.value, in_child(lambda: train_once(settings, number, stage))  # noqa: B023
         elif number % 4 == 1:
-            wait_s = draw.uniform(0, LONGEST_RETRAIN_S)
+            wait_s = draw.uniform(0, MAX_RETRAIN_S)
             kind = "retrain, any moment"
             status = in_child(lambda: train_once(settings, number), wait_s)  # noqa: B023
         else:
-            wait_s = draw.uniform(0, LONGEST_PROMOTE_S)
+            wait_s = draw.uniform(0, MAX_PROMOTE_S)
             kind = "promote, any moment"
             status = in_child(lambda: promote_back_and_forth(settings, number), wait_s)  # noqa: B023
         if status == -signal.SIGKILL:
             killed[kind] += 1
         elif status != 0:
             broken.append(f"{number} {kind}: the work itself failed")
-        if in_child(lambda: look(settings)) != 0:
+        if in_child(lambda: check_state(settings)) != 0:
             broken.append(f"{number} {kind}: what was left is not whole")
         releases.add(current(settings))
     print(json.dumps({"killed": killed, "broken": broken, "releases_seen": len(releases)}))

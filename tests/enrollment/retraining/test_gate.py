@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enrollment.retraining.gate import (
-    FEWEST_FALSE_MATCHES,
+    MIN_FALSE_MATCHES,
     Comparison,
     FaceSet,
     GateLimits,
@@ -53,7 +53,7 @@ def test_errors_agree_with_a_double_loop(noise: float) -> None:
     assert (found.people, found.mated, found.non_mated) == (60, 360, 28_320 - 0)
 
 
-def test_what_the_camera_sees_is_only_compared_with_other_photos_that_are_enrolled() -> None:
+def test_camera_views_are_only_compared_with_other_photos() -> None:
     """Against a double loop over 20 people with 2 photos and 2 views of each photo."""
     photos, owners = faces(0.8, 0, people=20, photos=2)
     seen = [photos + noise for noise in np.random.default_rng(5).normal(0, 0.15, (2, *photos.shape))]
@@ -103,7 +103,7 @@ def test_a_collapsed_network_is_refused() -> None:
     assert len(judge(both, both, LIMITS).failures) == 2
 
 
-def test_an_answer_of_nan_is_refused() -> None:
+def test_nan_embeddings_do_not_pass_the_gate() -> None:
     good, people = faces(0.8, 0)
     broken = np.full_like(good, np.nan)
     found = compare("site", FaceSet(good, broken, people), LIMITS, margin=0, seed=0)
@@ -126,20 +126,20 @@ def test_a_small_difference_needs_many_people() -> None:
     assert few.worse_by_at_most > many.worse_by_at_most
 
 
-def test_the_operating_point_is_never_one_pairs_luck() -> None:
+def test_the_operating_point_has_at_least_ten_false_matches() -> None:
     vectors, people = faces(1.0, 0, people=6, photos=3)
     found = compare("site", FaceSet(vectors, vectors, people), GateLimits(draws=5), margin=0, seed=0)
-    assert found.fmr == pytest.approx(FEWEST_FALSE_MATCHES / found.non_mated)
+    assert found.fmr == pytest.approx(MIN_FALSE_MATCHES / found.non_mated)
 
 
 @pytest.mark.parametrize("people", [[0, 0, 0], [0, 1, 2]])
-def test_a_set_that_can_say_nothing_is_refused(people: list[int]) -> None:
+def test_a_set_without_mated_or_non_mated_pairs_is_refused(people: list[int]) -> None:
     vectors = faces(1.0, 0)[0][:3]
     with pytest.raises(ValueError, match="two people"):
         compare("site", FaceSet(vectors, vectors, np.array(people)), LIMITS, margin=0, seed=0)
 
 
-def test_a_verdict_on_nothing_does_not_pass() -> None:
+def test_a_verdict_without_comparisons_does_not_pass() -> None:
     assert not Verdict(()).passed
     assert not Comparison("site", 9, 9, 9, 0.1, 0.1, 0.1, float("nan"), 1.0).passed
 

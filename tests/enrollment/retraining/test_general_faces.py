@@ -58,7 +58,7 @@ def test_too_few_people_are_a_clear_refusal(folder: Path) -> None:
         read_people(folder / "absent", WholePicture(), limit=10, photos=2)
 
 
-def test_people_who_do_not_exist_can_stand_in(weights: WeightFiles) -> None:
+def test_synthetic_people_are_drawn_where_no_folder_is_given(weights: WeightFiles) -> None:
     found = draw_people(YuNetDetector(weights.detector), count=22, photos=2)
     assert len(found) >= 20
     assert all(len(crops) == 2 for crops in found.values())

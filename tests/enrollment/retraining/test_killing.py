@@ -1,4 +1,4 @@
-"""SIGKILL at every stage of re-training and at any moment of a promotion: never anything half-done."""
+"""SIGKILL at every stage of re-training and at any moment of a promotion leaves nothing half-done."""
 
 import json
 import os
@@ -29,14 +29,14 @@ def kill(home: Path, times: int, seed: int) -> dict:
     return found
 
 
-def test_killed_a_few_times_all_is_whole(tmp_path: Path) -> None:
+def test_a_few_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
     found = kill(tmp_path / "home", times=8, seed=1)
     assert sum(found["killed"].values()) >= 6
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_two_hundred_times_all_is_whole(tmp_path: Path) -> None:
+def test_two_hundred_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
     found = kill(tmp_path / "home", times=260, seed=2)
     # A child that ended before its random moment came was not killed: more are started than needed.
     assert sum(found["killed"].values()) >= 200

@@ -32,7 +32,7 @@ def test_the_hardest_pairs_are_the_worst_of_each_kind() -> None:
     assert found[NON_MATED][0][:2] == (0, 3)
 
 
-def test_the_page_needs_nothing_else_and_quotes_what_it_is_given(tmp_path: Path) -> None:
+def test_the_report_is_self_contained_and_escapes_its_texts(tmp_path: Path) -> None:
     both = face_set(1.0, 1.1)
     verdict = judge(both, both, GateLimits(draws=20))
     crops = np.zeros((len(both.people), 112, 112, 3), np.uint8)

@@ -98,9 +98,7 @@ def test_a_worse_challenger_is_refused_and_nothing_changes(settings: Settings, r
     assert [release_id for release_id, _ in list_releases(settings)] == [champion.release_id]
 
 
-def test_learning_that_helps_nobody_else_is_refused_with_a_report(
-    settings: Settings, register: Register
-) -> None:
+def test_training_that_does_not_help_is_refused_with_a_report(settings: Settings, register: Register) -> None:
     champion = active_release(settings, register)
     enrol(register, champion, people(0, 12))
     result = run(settings, register, copy_trainer(helped=False))
@@ -134,7 +132,7 @@ def test_thumbnails_are_shown_only_when_asked_for(settings: Settings, register: 
     assert result.report.stat().st_mode & 0o077 == 0
 
 
-def test_without_consent_nobody_is_learnt(settings: Settings, register: Register) -> None:
+def test_without_consent_nobody_is_trained_on(settings: Settings, register: Register) -> None:
     enrol(register, active_release(settings, register), people(0, 12), training=False)
     with pytest.raises(TrainingError, match="consent"):
         run(settings, register, copy_trainer())
@@ -160,7 +158,9 @@ def test_photos_that_do_not_suffice_are_a_clear_refusal(
     assert active_release(settings, register).release_id == champion.release_id
 
 
-def test_revoked_people_are_neither_learnt_nor_missed(settings: Settings, register: Register) -> None:
+def test_revoked_people_are_not_trained_on_and_need_no_template(
+    settings: Settings, register: Register
+) -> None:
     enrol(register, active_release(settings, register), people(0, 12))
     gone = register.find_person("person 3")
     register.set_status(PersonId(gone.person_id), PersonStatus.REVOKED)
@@ -249,7 +249,7 @@ def test_promoting_a_damaged_release_changes_nothing(settings: Settings, registe
     assert active_release(settings, register).release_id == champion.release_id
 
 
-def test_behind_the_pretrained_release_lies_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_the_pretrained_release_cannot_be_rolled_back(settings: Settings, tmp_path: Path) -> None:
     with (
         Register.open(tmp_path / "fresh.sqlite", bytes(32)) as fresh,
         pytest.raises(ReleaseError, match="none to roll back to"),

@@ -1,4 +1,4 @@
-"""The real trainer, small: a few steps on patterns. What it learns is the training room's matter."""
+"""`site_trainer` with few steps on patterns; what it learns is tested in tests/models/siamese."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from models.release.weights import WeightFiles
 from models.settings.load import load_settings
 from models.settings.settings import Settings
 from models.siamese.plan import TrainingPlan
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from tests.enrollment.retraining.small import people
 
 SITE, GENERAL = people(0, 6, each=2), people(1000, 3, each=2)
@@ -78,7 +78,7 @@ def test_checkpoints_of_other_runs_are_removed(settings: Settings, tmp_path: Pat
     assert not stale.exists()
 
 
-def test_a_run_that_learns_nothing_useful_says_so(settings: Settings, tmp_path: Path) -> None:
+def test_a_run_without_improvement_reports_that_it_did_not_help(settings: Settings, tmp_path: Path) -> None:
     plan = TrainingPlan(
         strategy=Strategy.FEATURE_EXTRACTOR,
         steps=2,
@@ -90,7 +90,7 @@ def test_a_run_that_learns_nothing_useful_says_so(settings: Settings, tmp_path: 
 
 
 @pytest.mark.parametrize("camera", ["door", "night"])
-def test_a_camera_sees_a_photo_the_same_way_twice_and_another_way_the_next_time(camera: str) -> None:
+def test_a_camera_view_repeats_for_its_number_and_differs_for_the_next(camera: str) -> None:
     photos = np.concatenate(list(SITE.values()))
     torch.manual_seed(3)
     drawn = torch.rand(2)

@@ -16,7 +16,7 @@ from models.release.weights import WeightFiles
 from models.settings.load import load_settings
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from models.vision.detector import YuNetDetector
 
 SITE_PEOPLE, GENERAL_PEOPLE = 24, 60

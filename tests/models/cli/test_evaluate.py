@@ -83,7 +83,7 @@ def test_the_enrolled_are_found_and_strangers_are_not(doorward, folders):
     assert (record["people"], record["probes"], record["strangers"]) == (6, 6, 9)
     assert (record["fnir"], record["wrong_person"]) == (0.0, 0.0)
     assert record["fnir_interval"][1] > 0
-    assert record["promised_fpir"] == 0.01
+    assert record["target_fpir"] == 0.01
     assert any("too few" in warning for warning in record["warnings"])
     assert "6 enrolled" in doorward(*words, as_json=False)
     stricter = doorward(*words, "--target-fpir", "0.0001")[0]

@@ -19,7 +19,9 @@ def test_list_tells_licence_and_hash_of_every_network(tmp_path: Path) -> None:
     assert all(record["licence"] and record["allows"] and not record["here"] for record in records)
 
 
-def test_list_reads_well(tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_prints_a_table_of_networks(
+    tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
     result = CliRunner().invoke(app, ["weights", "list"], obj=Console(home=tmp_path, config=None, json=False))
     assert "sface (recognition), fetched" in result.stdout

@@ -32,7 +32,7 @@ def crop(left, right):
     return image
 
 
-def test_it_is_an_encoder_that_keeps_the_inner_ones_name():
+def test_the_flipped_encoder_has_the_inner_encoders_id_and_dimension():
     encoder = FlippedEncoder(LeftAndRight())
     assert isinstance(encoder, Encoder)
     assert (encoder.model_id, encoder.dimension) == ("halves", 2)

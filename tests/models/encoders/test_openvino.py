@@ -22,7 +22,9 @@ def random_faces(count: int) -> list[FaceCrop]:
     return [FaceCrop(rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)) for _ in range(count)]
 
 
-def test_it_agrees_with_the_published_graph(encoder: OpenVinoEncoder, weights: WeightFiles) -> None:
+def test_openvino_embeddings_agree_with_the_published_graph(
+    encoder: OpenVinoEncoder, weights: WeightFiles
+) -> None:
     """Unit vectors, measured over forty random crops: 6.3e-7 at most."""
     published = published_session(weights.sface_original)
     crops = random_faces(4)
@@ -32,7 +34,7 @@ def test_it_agrees_with_the_published_graph(encoder: OpenVinoEncoder, weights: W
         assert np.abs(embedding.vector - answer / np.linalg.norm(answer)).max() < 1e-5
 
 
-def test_many_are_embedded_as_one_by_one_and_in_order(encoder: OpenVinoEncoder) -> None:
+def test_many_crops_are_embedded_as_one_by_one_and_in_order(encoder: OpenVinoEncoder) -> None:
     crops = random_faces(5)
     together = encoder.embed(crops)
     for crop, embedding in zip(crops, together, strict=True):
@@ -41,7 +43,7 @@ def test_many_are_embedded_as_one_by_one_and_in_order(encoder: OpenVinoEncoder) 
     assert all(np.array_equal(a.vector, b.vector) for a, b in zip(together, backwards[::-1], strict=True))
 
 
-def test_side_by_side_they_are_the_same_in_the_same_order(
+def test_crops_embedded_side_by_side_give_the_same_embeddings_in_order(
     encoder: OpenVinoEncoder, weights: WeightFiles
 ) -> None:
     crops = random_faces(9)
@@ -50,7 +52,7 @@ def test_side_by_side_they_are_the_same_in_the_same_order(
         assert np.abs(one.vector - other.vector).max() < 1e-6
 
 
-def test_it_keeps_the_port(encoder: OpenVinoEncoder) -> None:
+def test_the_openvino_encoder_implements_the_port(encoder: OpenVinoEncoder) -> None:
     assert isinstance(encoder, Encoder)
     assert encoder.embed([]) == []
     assert encoder.dimension == 128
@@ -75,16 +77,16 @@ def test_channels_are_red_first(encoder: OpenVinoEncoder) -> None:
         np.full((112, 112, 3), np.nan, np.float64),
     ],
 )
-def test_what_is_no_crop_is_refused(encoder: OpenVinoEncoder, image: np.ndarray) -> None:
+def test_arrays_that_are_no_crop_are_refused(encoder: OpenVinoEncoder, image: np.ndarray) -> None:
     with pytest.raises(EmbeddingError, match="uint8"):
         encoder.embed([FaceCrop(image)])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
-def test_an_answer_without_direction_is_refused(value: float) -> None:
+def test_an_embedding_that_is_zero_or_not_finite_is_refused(value: float) -> None:
     answer = np.zeros(128, np.float32)
     answer[5] = value
-    with pytest.raises(EmbeddingError, match="cannot be judged"):
+    with pytest.raises(EmbeddingError, match="cannot be compared"):
         unit_embedding(answer, SFACE_MODEL_ID)
 
 

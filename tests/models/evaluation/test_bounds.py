@@ -30,7 +30,7 @@ def test_the_exact_interval_leaves_half_of_the_rest_on_each_side(events, trials)
     assert interval.covers(events / trials)
 
 
-def test_nothing_seen_is_not_nothing():
+def test_zero_errors_in_n_trials_has_an_upper_bound():
     assert upper_bound(0, 1000) == pytest.approx(1 - 0.05 ** (1 / 1000))
     assert upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
     assert binomial_interval(0, 100).low == 0 < binomial_interval(0, 100).high
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 @pytest.mark.parametrize("arguments", [(1, 0, 0.9), (2, 1, 0.9), (-1, 5, 0.9), (1, 5, 1.0), (1, 5, 0.0)])
-def test_what_gives_no_bound_is_refused(arguments):
+def test_impossible_counts_and_confidences_are_refused(arguments):
     with pytest.raises(CalibrationError):
         binomial_interval(*arguments)
     with pytest.raises(CalibrationError):

@@ -1,4 +1,4 @@
-"""Promises kept on people who were never seen, and what must hold for every gallery."""
+"""Target rates on people who were not calibrated on, and what holds for every gallery."""
 
 import math
 import time
@@ -24,14 +24,14 @@ DEFAULTS = Thresholds(0.55, 0.5, 0.6)
 
 
 def found_for(templates, **others):
-    promise = others.pop("promise", ErrorRateTargets())
-    return calibrate(templates, MODEL, promise, DEFAULTS, **others)
+    targets = others.pop("targets", ErrorRateTargets())
+    return calibrate(templates, MODEL, targets, DEFAULTS, **others)
 
 
 @pytest.mark.parametrize("target", [0.01, 0.003])
-def test_the_promise_is_kept_for_strangers_never_seen(target):
+def test_the_target_rate_is_met_for_strangers_not_calibrated_on(target):
     templates = make_templates(200, seed=1)
-    found = found_for(templates, promise=ErrorRateTargets(target_fpir=target), cohort=make_cohort(1000))
+    found = found_for(templates, targets=ErrorRateTargets(target_fpir=target), cohort=make_cohort(1000))
     strangers = make_cohort(20_000, seed=500)
     grouped = templates_by_person(templates, MODEL)
     best = search_among(list(grouped.values()), strangers)
@@ -53,13 +53,13 @@ def test_the_scores_are_those_of_the_doors_gallery():
 
 @settings(max_examples=20, deadline=None)
 @given(sizes=st.tuples(st.integers(0, 30), st.integers(0, 30)), target=st.floats(1e-4, 0.05))
-def test_a_larger_gallery_never_lowers_the_threshold_for_the_same_promise(sizes, target):
+def test_a_larger_gallery_never_lowers_the_threshold_for_the_same_target_rate(sizes, target):
     reference = fit_searches(np.random.default_rng(3).normal(0.35, 0.04, 1000), 500)
     small, large = sorted(sizes)
     templates = make_templates(large, photos=1)
-    promise = ErrorRateTargets(target_fpir=target)
-    few = found_for(templates[:small], promise=promise, reference=reference)
-    many = found_for(templates, promise=promise, reference=reference)
+    targets = ErrorRateTargets(target_fpir=target)
+    few = found_for(templates[:small], targets=targets, reference=reference)
+    many = found_for(templates, targets=targets, reference=reference)
     assert few.identify.threshold.value <= many.identify.threshold.value
     assert few.duplicate.threshold.value <= many.duplicate.threshold.value
     assert few.verify.threshold.value == many.verify.threshold.value
@@ -85,7 +85,7 @@ def test_more_pictures_of_each_raise_the_threshold_of_the_first_day():
     assert one < three
 
 
-def test_without_any_source_the_default_stands_and_a_warning_says_what_is_missing():
+def test_without_any_source_the_default_is_used_with_a_warning():
     found = found_for(make_templates(3))
     assert found.identify.threshold.value == DEFAULTS.identify
     assert found.verify.threshold.value == DEFAULTS.verify
@@ -125,16 +125,16 @@ def test_the_packaged_cohort_is_of_unit_vectors_and_raises_the_threshold_among_i
     assert found.identify.threshold.value > bare.identify.threshold.value + 0.02
 
 
-def test_a_few_people_are_warned_of_and_many_are_not():
+def test_few_enrolled_people_give_a_warning_and_many_do_not():
     reference = fit_searches(np.random.default_rng(3).normal(0.35, 0.04, 1000), 500)
     assert any("too few" in w for w in found_for(make_templates(5), reference=reference).warnings)
     assert any("bound is wide" in w for w in found_for(make_templates(40), reference=reference).warnings)
     assert not any("few" in w for w in found_for(make_templates(150), reference=reference).warnings)
 
 
-def test_what_an_operator_is_told_fits_together():
+def test_expected_rates_bounds_and_days_are_consistent():
     found = found_for(
-        make_templates(150, photos=2), promise=ErrorRateTargets(target_fpir=0.01, strangers_per_day=50)
+        make_templates(150, photos=2), targets=ErrorRateTargets(target_fpir=0.01, strangers_per_day=50)
     )
     identify = found.identify
     assert identify.expected <= 0.0100001
@@ -148,7 +148,7 @@ def test_what_an_operator_is_told_fits_together():
 
 def test_fnir_is_what_leaving_each_picture_out_counts():
     templates = make_templates(40, photos=2, noise=1.2)
-    found = found_for(templates, promise=ErrorRateTargets(target_fpir=0.01))
+    found = found_for(templates, targets=ErrorRateTargets(target_fpir=0.01))
     value, missed = found.identify.threshold.value, 0
     everyone = Gallery.build(templates, MODEL)
     for template in templates:
@@ -195,6 +195,6 @@ def test_what_is_not_finite_is_refused(bad):
 
 
 @pytest.mark.parametrize("rates", [{"target_fpir": 0.0}, {"target_fmr_verify": 1.0}, {"confidence": 1.0}])
-def test_what_is_no_promise_is_refused(rates):
+def test_targets_that_are_no_rates_are_refused(rates):
     with pytest.raises(CalibrationError):
-        found_for(make_templates(2), promise=ErrorRateTargets(**rates))
+        found_for(make_templates(2), targets=ErrorRateTargets(**rates))

@@ -18,7 +18,7 @@ def share(values, passes):
 
 
 @given(mated=scores, nonmated=scores, threshold=st.integers(-20, 20).map(lambda n: n / 20))
-def test_rates_are_counts(mated, nonmated, threshold):
+def test_fmr_and_fnmr_are_shares_of_the_scores(mated, nonmated, threshold):
     assert metrics.fmr(nonmated, threshold) == share(nonmated, lambda s: s >= threshold)
     assert metrics.fnmr(mated, threshold) == share(mated, lambda s: s < threshold)
     assert metrics.fpir(nonmated, threshold) == metrics.fmr(nonmated, threshold)
@@ -52,18 +52,18 @@ def test_identification_misses_below_the_threshold_and_behind_another_person(row
     assert metrics.wrong_person_rate(own, other, 2) == wrong / len(rows)
 
 
-def test_nobody_else_enrolled_is_no_miss():
+def test_a_mated_search_with_nobody_else_enrolled_is_no_miss():
     assert metrics.fnir([0.9, 0.1], [-math.inf, -math.inf], 0.5) == 0.5
 
 
-def test_equal_error_rate():
+def test_equal_error_rate_is_where_fmr_and_fnmr_cross():
     assert metrics.equal_error_rate([0.9, 0.8, 0.7], [0.1, 0.2, 0.3]) == 0
     assert metrics.equal_error_rate([0.9, 0.8, 0.2, 0.7], [0.1, 0.75, 0.3, 0.0]) == 0.25
     assert metrics.fnmr_at_fmr([0.9, 0.8, 0.2, 0.7], [0.1, 0.75, 0.3, 0.0], 0.25) == 0.25
 
 
 @pytest.mark.parametrize("bad", [[], [math.nan], [math.inf], [0.1, -math.inf]])
-def test_what_is_no_score_is_refused(bad):
+def test_scores_that_are_empty_or_not_finite_are_refused(bad):
     for measure in (metrics.fmr, metrics.fnmr, metrics.fpir):
         with pytest.raises(CalibrationError):
             measure(bad, 0.5)
@@ -75,7 +75,7 @@ def test_what_is_no_score_is_refused(bad):
         metrics.fnir([0.1], [math.nan], 0.5)
 
 
-def test_failures_to_enrol_and_to_acquire():
+def test_failure_rate_is_failures_by_attempts():
     assert metrics.failure_rate(1, 4) == 0.25
     for failures, attempts in ((1, 0), (5, 4), (-1, 4)):
         with pytest.raises(CalibrationError):

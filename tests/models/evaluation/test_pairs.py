@@ -29,7 +29,7 @@ def test_the_format_is_read_fold_by_fold(tmp_path):
     [
         ("", "first line"),
         ("people\n", "first line"),
-        ("1\t1\nAnn\t1\t2\n", "promises 2 pairs and holds 1"),
+        ("1\t1\nAnn\t1\t2\n", "announces 2 pairs and holds 1"),
         ("1\t1\nAnn\t1\nAnn\t1\tBob\t3\n", "line 2"),
         ("1\t1\nAnn\t1\tx\nAnn\t1\tBob\t3\n", "line 2"),
     ],

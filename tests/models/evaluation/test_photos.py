@@ -1,4 +1,4 @@
-"""Files of people: what is read, whose face counts, and what could not be acquired."""
+"""Photographs in folders: which are read, which face counts, and what could not be acquired."""
 
 import cv2
 import numpy as np

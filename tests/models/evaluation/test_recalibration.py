@@ -75,7 +75,7 @@ def test_a_few_more_people_never_lower_the_threshold(register, settings):
     assert values[0] < values[-1]
 
 
-def test_looking_keeps_nothing(register, settings):
+def test_calibrate_gallery_stores_nothing(register, settings):
     enrol(register, 2)
     found, revision = calibrate_gallery(register, RELEASE, settings)
     assert (found.people, revision) == (2, register.gallery_revision())

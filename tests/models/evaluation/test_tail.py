@@ -49,7 +49,7 @@ searches = st.integers(0, 2**31).map(
 
 @settings(max_examples=15, deadline=None)
 @given(best=searches, target=st.floats(1e-5, 0.2), people=st.tuples(st.integers(1, 900), st.integers(1, 900)))
-def test_a_larger_gallery_never_lowers_the_threshold_and_a_stricter_promise_neither(best, target, people):
+def test_a_larger_gallery_or_a_lower_target_never_lowers_the_threshold(best, target, people):
     source = fit_searches(best, 100)
     small, large = sorted(people)
     assert source.threshold(target, small) <= source.threshold(target, large)
@@ -95,7 +95,7 @@ def test_too_little_or_not_finite_is_refused(bad):
         fit_searches(bad, 10)
 
 
-def test_a_promise_is_a_rate_and_needs_people():
+def test_a_target_outside_0_to_1_or_an_empty_gallery_is_refused():
     source = fit_searches(np.linspace(0, 1, 100), 10)
     for target in (0.0, 1.0, -1.0):
         with pytest.raises(CalibrationError):

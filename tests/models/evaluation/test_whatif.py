@@ -1,4 +1,4 @@
-"""The log judged again: only the threshold is another one."""
+"""Logged decisions decided again under another threshold."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -71,5 +71,5 @@ def test_the_same_threshold_changes_nothing():
 
 
 @pytest.mark.parametrize("log", [[], LOG[6:]])
-def test_nothing_judged_changes_nothing(log):
+def test_a_log_without_scores_replays_to_no_changes(log):
     assert replay_decisions(log, 0.4, 0.05).judged == 0

@@ -1,4 +1,4 @@
-"""The gallery against brute force, and the guard against what FAISS does in silence."""
+"""The gallery against brute force, and the guard around the FAISS index."""
 
 import math
 import subprocess
@@ -98,7 +98,7 @@ def test_equal_scores_go_to_the_lower_id():
     assert (result.best.person_id, result.runner_up.person_id) == ("a", "b")
 
 
-def test_an_empty_gallery_answers_nobody():
+def test_an_empty_gallery_finds_nobody():
     gallery = Gallery.build([], MODEL)
     result = gallery.search(unit([1, 0]))
     assert (result.best, result.runner_up, result.margin, len(gallery)) == (None, None, 0.0, 0)
@@ -185,7 +185,7 @@ def test_a_template_id_seen_twice_is_refused():
         Gallery.build([template, template], MODEL)
 
 
-def test_what_faiss_does_in_silence_the_guard_refuses():
+def test_the_guard_raises_where_faiss_answers_silently():
     bare = faiss.IndexFlatIP(4)
     scores, rows = bare.search(np.ones((1, 4), np.float32), 1)
     assert rows[0, 0] == -1 and scores[0, 0] < -1e38
@@ -227,7 +227,7 @@ def test_ten_thousand_people_are_searched_in_milliseconds():
     assert (len(gallery), len(gallery.people)) == (20_000, 10_000)
 
 
-def test_it_answers_in_a_process_that_trains_too() -> None:
+def test_search_works_in_a_process_that_imported_the_training_library() -> None:
     """pytorch-metric-learning patches FAISS to answer with torch tensors; re-training searches galleries."""
     program = (
         "import faiss.contrib.torch_utils, numpy as np, warnings; warnings.simplefilter('error');"

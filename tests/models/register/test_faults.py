@@ -1,4 +1,4 @@
-"""Whatever goes wrong with the database has a name and advice, and changes nothing."""
+"""Every database failure is a typed error with advice, and changes nothing."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""Who is enrolled, what they agreed to, and what is left of them."""
+"""People in the register: names, consents, statuses, events and erasure."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -52,7 +52,7 @@ def test_a_name_is_taken_once_however_it_is_spelt(register: Register, other: str
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\x00b", "x" * 201, "a\x1b[2J"])
-def test_what_is_no_name_is_refused(register: Register, name: str) -> None:
+def test_names_that_are_empty_too_long_or_not_printable_are_refused(register: Register, name: str) -> None:
     with pytest.raises(InputError, match="a name has"):
         register.add_person(name, [face(1)], "I agree.")
     assert register.people() == []
@@ -160,7 +160,7 @@ def test_nothing_of_an_erased_person_is_left_in_the_files(register: Register, da
     assert (first.score, first.runner_up_id) == (0.8, grace.person_id)
 
 
-def test_nobody_is_known_under_a_foreign_id(register: Register) -> None:
+def test_an_unknown_person_id_is_an_error(register: Register) -> None:
     nobody = PersonId("0" * 32)
     for ask in (register.person, register.consent, register.erase):
         with pytest.raises(UnknownPersonError, match=nobody):

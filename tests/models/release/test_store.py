@@ -121,7 +121,7 @@ def test_an_absent_file_is_refused(settings: Settings, encoder: Path, name: str)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", json.dumps({"format": 99}).encode()])
-def test_a_manifest_that_is_none_is_refused(settings: Settings, encoder: Path, content: bytes) -> None:
+def test_a_malformed_manifest_is_refused(settings: Settings, encoder: Path, content: bytes) -> None:
     release_id = save_release(releases_folder(settings), encoder, manifest())
     (releases_folder(settings) / release_id / MANIFEST_NAME).write_bytes(content)
     with pytest.raises(ReleaseError, match=r"manifest|version"):

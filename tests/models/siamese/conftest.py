@@ -1,4 +1,4 @@
-"""Faces of nobody: a smooth pattern per person, a little different in every photo."""
+"""Synthetic crops: a smooth pattern per person, a little different in every photo."""
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def untrained() -> SiameseNetwork:
 
 
 def make_tiny(seed: int = 1) -> SiameseNetwork:
-    """A twin of two small blocks that passes for a network that embeds faces: for tests of the loop."""
+    """A Siamese network of two small blocks, for tests of training."""
     torch.manual_seed(seed)
     pixels = Pixels((127.5,) * 3, (128.0,) * 3)
     blocks: list[torch.nn.Module] = [

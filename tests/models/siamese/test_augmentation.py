@@ -1,4 +1,4 @@
-"""What a door camera does to a face, and that it does the same again for the same seed."""
+"""The transforms of the door camera, and that a seed gives the same view again."""
 
 import inspect
 
@@ -30,7 +30,7 @@ def view(transform, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
-def test_each_changes_the_picture_keeps_its_form_and_repeats(kind):
+def test_each_transform_changes_the_picture_keeps_its_shape_and_repeats(kind):
     before = FACE.copy()
     first = view(kind(), 3)
     assert (first.shape, first.dtype) == ((112, 112, 3), np.uint8)
@@ -56,7 +56,7 @@ def test_views_of_the_door_camera_differ_by_seed_and_not_by_order():
     assert len({one.tobytes() for one in forwards}) == 12
 
 
-def test_a_door_at_night_is_seen_by_day_as_often():
+def test_the_night_camera_mixes_day_and_night_views():
     camera = night_camera()
     views = [view(camera, seed).astype(int) for seed in range(40)]
     # The night is grey and its noise differs from pixel to pixel; greyed pictures of the day are smoother.

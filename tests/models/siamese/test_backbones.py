@@ -11,8 +11,7 @@ from torch import nn
 from models.errors import ModelError, WeightsUnavailableError
 from models.siamese import torchvision_cpu
 from models.siamese.backbones import BACKBONES, load_backbone
-from models.siamese.siamese_network import build_network
-from models.siamese.strategies import Strategy, prepare
+from models.siamese.siamese_network import Strategy, build_network, prepare
 
 torchvision_cpu.import_torchvision()
 
@@ -97,7 +96,7 @@ def _without_hash(self, *_, **options):
     return torch.hub.load_state_dict_from_url(self.url, **options)
 
 
-def test_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_an_error(tmp_path: Path, monkeypatch):
     def unreachable(*_, **__):
         raise OSError("no route to host")
 
@@ -131,7 +130,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         load_backbone("alexnet", path)
 
 
-def test_missing_files_and_unknown_names_are_said(tmp_path: Path):
+def test_missing_files_and_unknown_names_are_errors(tmp_path: Path):
     with pytest.raises(WeightsUnavailableError, match="no weights at"):
         load_backbone("resnet18", tmp_path / "absent.pth")
     with pytest.raises(WeightsUnavailableError, match="doorward weights"):

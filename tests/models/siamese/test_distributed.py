@@ -11,7 +11,7 @@ import torch
 
 from models.errors import TrainingError
 from models.siamese.distributed import gather, own_share, rank, world_size
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from models.siamese.train import fine_tune
 from tests.conftest import ROOT
 from tests.models.siamese.test_train import GENERAL, PEOPLE, PLAN
@@ -19,7 +19,7 @@ from tests.models.siamese.test_train import GENERAL, PEOPLE, PLAN
 JOB = "tests.models.siamese.torchrun_job"
 
 
-def test_alone_a_process_has_rank_0_and_everything():
+def test_one_process_has_rank_0_and_the_whole_batch():
     rows = torch.randn(6, 2)
     assert (rank(), world_size()) == (0, 1)
     assert rows[own_share(6)].shape == rows.shape
@@ -56,7 +56,7 @@ def test_two_processes_match_one(tmp_path: Path, strategy: str):
     ],
 )
 def test_what_two_processes_cannot_share_is_refused(monkeypatch, untrained, changes, message):
-    monkeypatch.setattr("models.siamese.run.world_size", lambda: 2)
+    monkeypatch.setattr("models.siamese.train.world_size", lambda: 2)
     plan = replace(replace(PLAN, people_per_batch=2, rehearsal_per_batch=2), **changes)
     with pytest.raises(TrainingError, match=message):
         fine_tune(PEOPLE, untrained, plan, rehearsal_crops=GENERAL)

@@ -1,4 +1,4 @@
-"""How held-out people are judged."""
+"""The error on held-out people."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_normal_scores_give_the_error_that_is_counted(distance: float, spread: f
     assert found == pytest.approx(counted, abs=0.01)
 
 
-def test_spreading_people_further_apart_is_no_merit_in_itself() -> None:
+def test_the_error_does_not_depend_on_the_scale_of_the_scores() -> None:
     rng = np.random.default_rng(2)
     mated, non_mated = (
         torch.tensor(0.6 + 0.1 * rng.normal(size=500)),

@@ -1,4 +1,4 @@
-"""The library's losses against a double loop that anybody can check."""
+"""The library's losses against a double loop."""
 
 import math
 

@@ -29,7 +29,7 @@ def test_the_module_is_the_published_network(network: SFace, weights: WeightFile
     assert np.abs(answer - expected).max() < 1e-5
 
 
-def test_the_shape_of_the_network(network: SFace) -> None:
+def test_sface_has_14_blocks_and_7x7_features(network: SFace) -> None:
     assert len(network.blocks) == 14
     assert [name for name, _ in network.head.named_children()] == [
         "bn_in",

@@ -1,4 +1,4 @@
-"""The twin network: its two sides, its start, its way to the door, and the faster form it trains in."""
+"""The Siamese network: embeddings, distances, the merged head, and the faster form it trains in."""
 
 import copy
 
@@ -10,9 +10,8 @@ from torch.nn import functional
 from models.errors import ModelError
 from models.release.weights import WeightFiles
 from models.siamese.batches import embed_all
-from models.siamese.fixed_norm import fix_norms, slope
 from models.siamese.sface import load_sface
-from models.siamese.siamese_network import SiameseNetwork, build_network, merge_head
+from models.siamese.siamese_network import SiameseNetwork, build_network, fix_norms, merge_head, slope
 from tests.models.siamese.conftest import make_people
 
 CROPS = np.concatenate(list(make_people(3, 2).values()))
@@ -26,7 +25,7 @@ def test_embeddings_have_length_one_and_batches_do_not_matter(untrained: Siamese
     assert torch.allclose(together, recalibrate_each_time, atol=1e-5)
 
 
-def test_distance_of_the_twins_is_that_of_the_embeddings(untrained: SiameseNetwork):
+def test_distance_is_that_of_the_embeddings(untrained: SiameseNetwork):
     with torch.no_grad():
         distances = untrained.distance(PIXELS[:3], PIXELS[3:])
     rows = embed_all(untrained, CROPS).numpy()
@@ -58,7 +57,7 @@ def test_merging_needs_sface():
         merge_head(network)
 
 
-def test_going_on_from_any_stage_is_going_through(untrained: SiameseNetwork):
+def test_embedding_from_any_stage_equals_embedding_from_pixels(untrained: SiameseNetwork):
     whole = embed_all(untrained, CROPS)
     with torch.no_grad():
         for stop in (1, 8, 16):
@@ -87,7 +86,7 @@ def test_slope_has_the_gradient_of_prelu(channels_last: bool):
     assert torch.autograd.gradcheck(slope, (x.requires_grad_(), weight))
 
 
-def test_pretrained_twin_scores_as_the_published_network(weights: WeightFiles):
+def test_pretrained_siamese_network_embeds_as_the_published_network(weights: WeightFiles):
     network = build_network("sface", weights.sface_original)
     sface = load_sface(weights.sface_original)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Nobody may be on two sides of a split."""
+"""`hold_out`: nobody is on two sides."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The loop: what is frozen stays, what was killed goes on, what cannot be trained on is refused."""
+"""`fine_tune`: frozen weights, losses, checkpoints, refusals, the optimiser and the allocator."""
 
 import copy
 import os
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,9 +17,8 @@ from models.errors import TrainingError
 from models.siamese import batches
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan
-from models.siamese.siamese_network import SiameseNetwork
-from models.siamese.strategies import Strategy
-from models.siamese.train import fine_tune
+from models.siamese.siamese_network import SiameseNetwork, Strategy
+from models.siamese.train import build_optimiser, fine_tune, set_learning_rate
 from tests.conftest import ROOT
 from tests.models.siamese.conftest import make_people, make_tiny
 
@@ -100,7 +100,7 @@ def test_the_pretrained_network_handed_in_is_not_changed():
     assert changed(before, start) == set()
 
 
-def test_the_anchor_holds_photos_where_the_pretrained_network_has_them():
+def test_the_anchor_keeps_photos_near_their_pretrained_embeddings():
     start, crops = make_tiny(), np.concatenate(list(UNLIKE_THEMSELVES.values()))
     plan = replace(PLAN, strategy=Strategy.FINE_TUNE, held_out_share=0.0, steps=30, people_per_batch=6)
     away = []
@@ -170,7 +170,7 @@ def test_kept_features_give_what_the_whole_network_gives(monkeypatch):
     """The cache is an optimisation: with no memory for it the frozen stages are run in every step."""
     plan = replace(PLAN, held_out_share=0.0, mixed_precision=False)
     kept = fine_tune(PEOPLE, make_tiny(), plan, rehearsal_crops=GENERAL, augmentation=_as_it_is)
-    monkeypatch.setattr(batches, "MEMORY_LIMIT_BYTES", 0)
+    monkeypatch.setattr(batches, "MAX_KEPT_BYTES", 0)
     fresh = fine_tune(PEOPLE, make_tiny(), plan, rehearsal_crops=GENERAL, augmentation=_as_it_is)
     for one, other in zip(kept.network.parameters(), fresh.network.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
@@ -285,7 +285,66 @@ def test_too_many_stages_to_free_is_refused():
         fine_tune(PEOPLE, make_tiny(), replace(PLAN, last_stages=5))
 
 
-def test_a_loss_that_is_no_number_is_refused():
+def test_a_loss_that_is_not_a_number_is_refused():
     plan = replace(PLAN, weights=LossWeights(contrastive=float("inf")))
     with pytest.raises(TrainingError, match="not a number"):
         fine_tune(PEOPLE, make_tiny(), plan)
+
+
+RATE_PLAN = TrainingPlan(steps=100, learning_rate=0.01, warmup_steps=10, weight_decay=0.0)
+
+
+def test_first_step_moves_each_tensor_by_the_same_share_of_its_size():
+    tensors = [torch.full((4, 4), size, requires_grad=True) for size in (0.01, 1.0, 50.0)]
+    optimiser = build_optimiser(tensors, replace(RATE_PLAN, warmup_steps=0))
+    assert set_learning_rate(optimiser, replace(RATE_PLAN, warmup_steps=0), 1) == pytest.approx(0.01)
+    for tensor in tensors:
+        tensor.grad = torch.randn(4, 4)
+    optimiser.step()
+    for tensor, size in zip(tensors, (0.01, 1.0, 50.0), strict=True):
+        # Adam's first step is the learning rate itself, whatever the gradient's size.
+        assert torch.allclose((tensor.detach() / size - 1).abs(), torch.tensor(0.01), rtol=1e-2)
+
+
+def test_rate_rises_evenly_then_falls_to_nothing():
+    optimiser = build_optimiser([torch.ones(2, requires_grad=True)], RATE_PLAN)
+    rates = [set_learning_rate(optimiser, RATE_PLAN, step) for step in range(1, 101)]
+    assert rates[4] == pytest.approx(0.5 * rates[9], rel=0.02)
+    assert all(later < earlier for earlier, later in pairwise(rates[9:]))
+    assert rates[-1] < 1e-3 * 0.01 * 10
+    assert max(rates) == pytest.approx(0.01, rel=0.03)
+
+
+def test_tensors_of_zeros_can_move():
+    zeros = torch.zeros(3, requires_grad=True)
+    optimiser = build_optimiser([zeros], RATE_PLAN)
+    set_learning_rate(optimiser, RATE_PLAN, 20)
+    assert optimiser.param_groups[0]["lr"] > 0
+
+
+ALLOCATING = """
+import resource, sys
+import torch
+from models.siamese.train import keep_freed_memory
+
+torch.set_num_threads(1)
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+for _ in range(5):
+    torch.zeros(2**23).add_(1)  # 32 MiB: at first every page is new
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.zeros(2**23).add_(1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", ALLOCATING, how], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator can be told")
+def test_freed_memory_is_reused_without_new_page_faults() -> None:
+    """The kernel itself counts the pages that it hands out."""
+    assert page_faults("kept") < page_faults("given back") / 10

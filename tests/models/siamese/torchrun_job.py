@@ -1,4 +1,4 @@
-"""What test_processes.py starts under torchrun: train, and let rank 0 write what came of it."""
+"""Train under torchrun, started by test_distributed.py; rank 0 writes the network and the history."""
 
 import sys
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from models.siamese.distributed import joined_processes
-from models.siamese.strategies import Strategy
+from models.siamese.siamese_network import Strategy
 from models.siamese.train import fine_tune
 from tests.models.siamese.conftest import make_tiny
 from tests.models.siamese.test_train import GENERAL, PEOPLE, PLAN

@@ -1,4 +1,4 @@
-"""Without the right key nothing is read, and nothing can be moved, altered or lost."""
+"""The key file and the cipher: refusals, rotation, and data that was moved or altered."""
 
 import os
 import sqlite3
@@ -235,11 +235,11 @@ def test_a_key_that_cannot_be_written_leaves_no_register_without_one(tmp_path: P
         assert register.people() == []
 
 
-def test_a_key_that_is_no_file_is_refused_without_waiting_for_it(
+def test_a_key_that_is_a_pipe_is_refused_without_waiting_for_it(
     register: Register, database: Path, key_file: KeyFile
 ) -> None:
     register.close()
     key_file.path.unlink()
     os.mkfifo(key_file.path, 0o600)
-    with pytest.raises(EncryptionKeyError, match="is no file"):
+    with pytest.raises(EncryptionKeyError, match="is not a file"):
         Register.open(database, key_file)

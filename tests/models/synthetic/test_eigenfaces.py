@@ -99,7 +99,7 @@ def test_too_few_faces_are_refused() -> None:
         fit_eigenfaces(_samples(4), 10)
 
 
-def test_what_stands_behind_a_head_is_not_learnt() -> None:
+def test_the_background_of_a_head_is_not_part_of_the_basis() -> None:
     samples = _samples(30)
     for number, (image, _) in enumerate(samples):
         image[:4, :8] = 255.0 * (number % 2)

@@ -1,4 +1,4 @@
-"""The shapes behind the pictures: turns that undo each other, and splines that put features in place."""
+"""Head turns that invert each other, and splines that move features."""
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ INNER = np.array([(x, y) for x in range(30, 66, 5) for y in range(30, 74, 5)], n
 
 
 @given(turns, st.booleans())
-def test_turning_forth_and_back_comes_home(pose: Pose, flat: bool) -> None:
+def test_turn_map_and_project_are_inverse(pose: Pose, flat: bool) -> None:
     back = turn_map(pose, project(pose, INNER, flat), flat)
     # Beside and below the nose one point of the picture may show two of the face.
     errors = np.linalg.norm(back - INNER, axis=1)
@@ -32,13 +32,13 @@ def test_turning_forth_and_back_comes_home(pose: Pose, flat: bool) -> None:
         assert errors.max() < 0.1
 
 
-def test_a_rotation_is_one() -> None:
+def test_pose_rotation_matrix_is_orthonormal() -> None:
     matrix = Pose(20, -10, 30).rotation()
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(matrix) == pytest.approx(1.0)
 
 
-def test_signs_of_the_turns() -> None:
+def test_yaw_pitch_and_roll_turn_in_the_stated_directions() -> None:
     """The nose goes to the picture's right at positive yaw, and down at positive pitch; roll is clockwise."""
     nose = MEAN_SHAPE[2:3].astype(float)
     assert project(Pose(yaw_deg=20), nose)[0, 0] > nose[0, 0] + 5

@@ -53,7 +53,7 @@ def test_portraits_are_found_and_good_enough_to_enrol_with(detector: YuNetDetect
 def test_people_are_alike_to_themselves_and_unlike_each_other(
     detector: YuNetDetector, weights: WeightFiles
 ) -> None:
-    """The full figures are in docs/synthetic-people.md; this is a small sample of them."""
+    """The full figures are in docs/explanation/synthetic-faces.md; this is a small sample of them."""
     encoder = OpenVinoEncoder(weights.sface, SFACE_MODEL_ID)
 
     def embed(seed: int, photo: int) -> Embedding:
@@ -72,7 +72,7 @@ def test_people_are_alike_to_themselves_and_unlike_each_other(
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_a_figure_is_where_it_says(detector: YuNetDetector, flat: bool) -> None:
+def test_box_and_landmarks_lie_on_the_painted_face(detector: YuNetDetector, flat: bool) -> None:
     person = SyntheticPerson(4)
     figure = person.print_out(0) if flat else person.visit(0)
     for pose in (Pose(), Pose(18), Pose(-18, 4), Pose(0, 8, 12)):
@@ -116,7 +116,7 @@ def test_a_scene_is_the_same_every_time_and_in_any_order() -> None:
     assert not np.array_equal(first.frame_at(6.5)[0], _scene(background_seed=1).frame_at(6.5)[0])
 
 
-def test_a_scene_says_who_is_there(detector: YuNetDetector) -> None:
+def test_a_scene_reports_the_people_in_each_frame(detector: YuNetDetector) -> None:
     scene = _scene()
     assert scene.duration_s == 11.0
     assert [truth.person_seed for truth in scene.frame_at(1.5)[1]] == [1]
@@ -128,7 +128,7 @@ def test_a_scene_says_who_is_there(detector: YuNetDetector) -> None:
     assert detector.detect(image)[0].box.iou(truth.box) > 0.6
 
 
-def test_the_camera_makes_noise_only_when_it_should() -> None:
+def test_frames_have_noise_only_when_it_is_set() -> None:
     silent = Scene((), noise=0.0)
     assert np.array_equal(silent.frame_at(0.0)[0], silent.frame_at(1.0)[0])
     noisy = Scene((), noise=4.0)

@@ -1,4 +1,4 @@
-"""Still pictures taken apart: with a stand-in for detector and encoder, so that each rule stands alone."""
+"""`FaceAnalyser` with stand-ins for detector and encoder."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_each_face_is_aligned_judged_and_embedded() -> None:
     assert not found[0].quality.ok
 
 
-def test_nobody_is_an_empty_list_or_an_error() -> None:
+def test_a_picture_without_faces_gives_an_empty_list_or_an_error() -> None:
     analyser = FaceAnalyser(FixedDetector(), CountingEncoder(), DOOR)
     assert analyser.analyse(PICTURE) == []
     with pytest.raises(NoFaceError, match="no face"):
@@ -88,7 +88,7 @@ def test_a_much_less_prominent_face_is_background(rival: Face, refused: bool) ->
         assert len(encoder.crops) == 1
 
 
-def test_the_real_detector_fits_in(detector: YuNetDetector) -> None:
+def test_the_analyser_works_with_the_yunet_detector(detector: YuNetDetector) -> None:
     analysis = FaceAnalyser(detector, CountingEncoder(), DOOR).only_face(SyntheticPerson(1).portrait())
     assert analysis.quality.ok
     assert analysis.crop.image.shape == (112, 112, 3)

@@ -1,4 +1,4 @@
-"""The night door: same seed, same picture; and every part of it does to the picture what it says."""
+"""`degrade`: the same seed gives the same picture, and each parameter has its effect."""
 
 from dataclasses import replace
 

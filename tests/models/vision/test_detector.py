@@ -51,7 +51,7 @@ def test_a_room_without_people_has_no_face(detector: YuNetDetector) -> None:
     assert detector.detect(draw_background((640, 480), 5)) == []
 
 
-def test_a_view_into_a_larger_picture_is_taken(detector: YuNetDetector) -> None:
+def test_a_slice_of_a_larger_picture_is_accepted(detector: YuNetDetector) -> None:
     wide = np.hstack([SyntheticPerson(3).portrait()] * 2)
     assert len(detector.detect(wide[:, :250])) == 1
 

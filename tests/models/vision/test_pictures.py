@@ -34,7 +34,7 @@ def _with_orientation(jpeg: bytes, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".ppm"])
-def test_formats_that_are_taken(suffix: str, tmp_path: Path) -> None:
+def test_known_picture_formats_are_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"picture{suffix}"
     path.write_bytes(_encoded(suffix))
     image = read_picture(path)
@@ -54,7 +54,9 @@ def test_lossless_webp_and_grey_pgm() -> None:
     ("orientation", "shape", "corner"),
     [(1, (40, 60), (5, 5)), (3, (40, 60), (35, 55)), (6, (60, 40), (5, 35)), (8, (60, 40), (55, 5))],
 )
-def test_a_picture_stands_upright(orientation: int, shape: tuple[int, int], corner: tuple[int, int]) -> None:
+def test_the_exif_orientation_is_applied(
+    orientation: int, shape: tuple[int, int], corner: tuple[int, int]
+) -> None:
     image = decode_picture(_with_orientation(_encoded(".jpg"), orientation))
     assert image.shape[:2] == shape
     assert np.abs(image[corner].astype(int) - (10, 20, 240)).max() < 25
@@ -128,7 +130,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
         decode_picture(bytes(1001))
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_absent_and_unreadable_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="No such file"):
         read_picture(tmp_path / "absent.jpg")
     with pytest.raises(ImageError, match="folder"):
@@ -140,10 +142,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_is_no_file_is_refused_without_waiting_for_it(tmp_path: Path, kind: str) -> None:
+def test_a_pipe_or_device_is_refused_without_waiting_for_it(tmp_path: Path, kind: str) -> None:
     path = Path("/dev/zero")
     if kind == "pipe":
         path = tmp_path / "pipe.jpg"
         os.mkfifo(path)
-    with pytest.raises(ImageError, match="is no file"):
+    with pytest.raises(ImageError, match="is not a file"):
         read_picture(path)

@@ -97,7 +97,7 @@ def test_the_pose_of_the_model_is_found_exactly(yaw: float, pitch: float, roll: 
     np.testing.assert_allclose(head_pose(_project(yaw, pitch, roll)), (yaw, pitch, roll), atol=0.5)
 
 
-def test_share_inside() -> None:
+def test_share_inside_counts_the_points_of_the_crop_in_the_picture() -> None:
     for shift, share in ((0.0, 1.0), (-56.0, 0.5), (-200.0, 0.0), (44.0, 0.5)):
         landmarks = (TEMPLATE_112 + np.array([shift, 0])).astype(np.float32)
         assert share_inside(landmarks, 100, 112) == pytest.approx(share, abs=0.13)
@@ -109,7 +109,7 @@ def test_an_even_crop_has_no_structure() -> None:
 
 @pytest.mark.shared
 def test_real_photos_pass_and_covered_ones_do_not(detector: YuNetDetector, shared: Path) -> None:
-    """A sample of what benchmarks/face_quality.py measures; docs/face-quality.md has the figures."""
+    """A sample of benchmarks/face_quality.py; docs/explanation/face-quality.md has the figures."""
     photos = sorted((shared / "data" / "lfw_dev" / "images").glob("*/*_0001.jpg"))[::90]
     rng = np.random.default_rng(0)
     good, noticed, painted = 0, 0, 0

@@ -1,4 +1,4 @@
-"""Events keep the advice, the box and the time in the clip; `runner_up` is named for what it is: an id."""
+"""Add advice, box and clip time to events; rename `runner_up`, which is an id, to `runner_up_id`."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns that were lost before, and rename one."""
+    """Add three columns and rename one."""
     op.drop_index("ix_events_runner_up", "events")
     with op.batch_alter_table("events") as table:
         table.alter_column("runner_up", new_column_name="runner_up_id")

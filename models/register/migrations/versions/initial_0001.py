@@ -8,14 +8,14 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Create every table."""
     create_people()
     create_faces()
     create_doors()
 
 
 def create_people() -> None:
-    """The state, people and what they agreed to."""
+    """Create the tables of the state, of people and of consents."""
     op.create_table(
         "state",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -52,7 +52,7 @@ def create_people() -> None:
 
 
 def create_faces() -> None:
-    """What is stored of a face."""
+    """Create the tables of crops and templates."""
     op.create_table(
         "crops",
         sa.Column("crop_id", sa.String(), nullable=False),
@@ -85,7 +85,7 @@ def create_faces() -> None:
 
 
 def create_doors() -> None:
-    """What happened, and the thresholds."""
+    """Create the tables of events and thresholds."""
     op.create_table(
         "events",
         sa.Column("event_id", sa.Integer(), nullable=False),
