@@ -1,7 +1,7 @@
 """Commands about releases: list, show, promote, roll back."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,10 @@ from models.site import open_register, open_site
 app = typer.Typer()
 releases_app = typer.Typer(no_args_is_help=True, help="Networks with their thresholds, as doors use them.")
 app.add_typer(releases_app, name="releases")
+
+ReleaseId = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="The release's name, as `doorward releases list` shows it.")
+]
 
 
 @releases_app.command("list")
@@ -39,7 +43,7 @@ def list_all(ctx: typer.Context) -> None:
 
 
 @releases_app.command("show")
-def show_release(ctx: typer.Context, release_id: str) -> None:
+def show_release(ctx: typer.Context, release_id: ReleaseId) -> None:
     """What a release says of itself, every byte checked."""
     console = console_of(ctx)
     manifest = verify_release(releases_folder(console.settings) / release_id)
@@ -47,7 +51,7 @@ def show_release(ctx: typer.Context, release_id: str) -> None:
 
 
 @app.command("promote")
-def promote_release(ctx: typer.Context, release_id: str) -> None:
+def promote_release(ctx: typer.Context, release_id: ReleaseId) -> None:
     """Make a release the one that every door uses: embed every stored crop anew, then change all at once."""
     console = console_of(ctx)
     with open_site(console.settings) as site, console.progress("embedding", None) as advance:
