@@ -105,9 +105,7 @@ class StillChecker:
             UnknownPersonError: nobody of that name may be recognised.
             ImageError, NoFaceError, SeveralFacesError: the photo cannot be used.
         """
-        person = self._register.find_person(name)
-        if person is None:
-            raise UnknownPersonError(f"nobody is enrolled as {name}: see doorward people")
+        person = self._register.person_named(name)
         if person.status is not PersonStatus.ACTIVE or person.person_id not in self._gallery.people:
             raise UnknownPersonError(
                 f"{name} is {person.status} and has no template in force: nothing to compare with"

@@ -1,45 +1,58 @@
-"""`enrol_folders`: enrols a folder of people, a folder per person, and reports what was refused and why."""
+"""`enrol_folders`: enrols many people from a folder of pictures each, and reports each one's outcome."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from enrollment.enrol import Enrolment, EnrolmentService
 from enrollment.pictures import ExaminedPicture, NamedPicture
+from models.domain import PersonId
 from models.errors import InputError, error_record
+from models.register.records import Person
 from models.vision.pictures import read_picture
+
+Outcome = Literal["enrolled", "skipped", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What was refused, and why: a picture, or a person as a whole (`picture` is None)."""
+    """A picture that was refused, or a person as a whole (`picture` is None), and why."""
 
     picture: str | None
     reason: InputError
 
     def to_record(self) -> dict[str, Any]:
-        """Plain JSON values: the picture's name and `models.errors.error_record`."""
+        """Return plain JSON values: the picture's name and `models.errors.error_record`."""
         return {"picture": self.picture} | error_record(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class FolderResult:
-    """What came of one person's folder.
+    """The outcome of one person's folder: enrolled, skipped or refused.
 
     Attributes:
         name: the person's, from the folder's name with underscores as blanks.
-        enrolment: None when the person was refused.
+        enrolment: None unless the person was enrolled now.
+        enrolled_before: who has that name already; the folder was skipped then. None otherwise.
         refusals: of pictures, and at last of the person.
     """
 
     name: str
-    enrolment: Enrolment | None
-    refusals: tuple[Refusal, ...]
+    enrolment: Enrolment | None = None
+    enrolled_before: Person | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the report counts it as."""
+        if self.enrolment is not None:
+            return "enrolled"
+        return "refused" if self.enrolled_before is None else "skipped"
 
 
 def person_folders(folder: Path) -> list[Path]:
-    """The folders of the people, by name.
+    """Return the folders of the people, by name.
 
     Raises:
         InputError: no such folder, or it holds none.
@@ -64,8 +77,11 @@ def enrol_folders(
 ) -> Iterator[FolderResult]:
     """Enrol one person after another; a refused picture or person never stops the others.
 
+    Whoever is enrolled under the folder's name before this began is skipped, and no picture of the folder is
+    read: the same folders can be enrolled again after more were added, or after an interruption.
+
     Args:
-        service: the desk.
+        service: enrols them.
         folders: one per person.
         consent: the text that all of them agreed to.
         photos_per_person: only the first so many files of each folder, by name, are looked at.
@@ -76,26 +92,34 @@ def enrol_folders(
     Raises:
         RegisterError: the register cannot be written. People enrolled before stay so.
     """
+    enrolled_now: set[PersonId] = set()
     for folder in folders:
         name = folder.name.replace("_", " ")
-        pictures, refusals = _examine_folder(service, folder, photos_per_person, largest_face)
+        refusals: list[Refusal] = []
         try:
+            known = service.find_person(name)
+            # Of two folders with one name (A_B and "A B") the second is refused: it may be another person.
+            if known is not None and known.person_id not in enrolled_now:
+                yield FolderResult(name, enrolled_before=known)
+                continue
+            service.check_new_name(name)
+            pictures, refusals = _examine_folder(service, folder, photos_per_person, largest_face)
             if not pictures:
                 raise InputError(f"{name}: none of the pictures can be used")
             enrolment = service.enrol_examined(
                 name, pictures, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
             )
         except InputError as error:
-            refused = Refusal(None, error)
-            yield FolderResult(name, None, (*refusals, refused))
+            yield FolderResult(name, refusals=(*refusals, Refusal(None, error)))
         else:
-            yield FolderResult(name, enrolment, tuple(refusals))
+            enrolled_now.add(enrolment.person.person_id)
+            yield FolderResult(name, enrolment, refusals=tuple(refusals))
 
 
 def _examine_folder(
     service: EnrolmentService, folder: Path, limit: int | None, largest: bool
 ) -> tuple[list[ExaminedPicture], list[Refusal]]:
-    """The pictures that can be templates, and why the others cannot."""
+    """Return the pictures that can be templates, and why the others cannot."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     good: list[ExaminedPicture] = []
     refusals: list[Refusal] = []

@@ -1,4 +1,4 @@
-"""`open_desk` and `open_roster`: put together what enrolment and changes of people need."""
+"""`open_desk` and `open_roster`: build from settings what enrolment and changes of people need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +16,16 @@ from models.vision.quality import ENROLMENT
 def open_desk(
     settings: Settings, warn: Note, *, recalibrate_each_time: bool = True
 ) -> Iterator[EnrolmentService]:
-    """The service that enrols people.
+    """Open the site's register, made when absent, and give the service that enrols people in it.
 
     Args:
         settings: of the site.
         warn: is given what the operator should know.
-        recalibrate_each_time: find the thresholds again after every change; otherwise once at the end.
+        recalibrate_each_time: find the thresholds again after every change; otherwise once at the end, also
+            when the enrolment was interrupted.
 
     Raises:
-        RegisterError, EncryptionKeyError, WeightsError, ReleaseError, ModelError: a part cannot be had.
+        RegisterError, EncryptionKeyError, WeightsError, ReleaseError, ModelError: a part cannot be opened.
     """
     with open_site(settings, create=True) as site:
         if not site.register.latest_calibrations(site.release.release_id):
@@ -48,6 +49,6 @@ def open_desk(
 
 @contextmanager
 def open_roster(settings: Settings, warn: Note) -> Iterator[Roster]:
-    """The people of the site. Raises RegisterError, EncryptionKeyError."""
+    """Open the site's register and give its people. Raises RegisterError, EncryptionKeyError."""
     with open_site(settings) as site:
         yield Roster(site.register, lambda: recalibrate_or_warn(site, warn))

@@ -1,4 +1,4 @@
-"""`DuplicateIndex`: everybody whom a newcomer may turn out to be."""
+"""`DuplicateIndex`: the templates of everybody in the register, to find a face that is enrolled already."""
 
 import uuid
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class DuplicateIndex:
         self._templates: list[Template] = []
 
     def gallery(self) -> Gallery:
-        """As it is now."""
+        """Return the gallery of everybody in the register now."""
         revision = self._register.gallery_revision()
         if revision != self.revision:
             self._templates = self._register.templates(self._model_id, tuple(PersonStatus))
@@ -32,7 +32,7 @@ class DuplicateIndex:
         return Gallery.build(self._templates, self._model_id)
 
     def add(self, person_id: PersonId, pictures: Sequence[ExaminedPicture]) -> None:
-        """Note somebody whom the register has just taken in, as its next revision."""
+        """Add a person whom the register has just stored, as its next revision."""
         self._templates += [
             Template(uuid.uuid4().hex, person_id, picture.analysis.embedding) for picture in pictures
         ]

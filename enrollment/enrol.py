@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from enrollment.duplicates import DuplicateIndex
+from enrollment.people import purposes_of_consent
 from enrollment.pictures import ExaminedPicture, NamedPicture, examine, pictures_of_other_people
 from models.clock import SystemClock
 from models.domain import PersonId, Quality
@@ -13,7 +14,7 @@ from models.errors import (
     InputError,
     RegisterChangedError,
     ReleaseError,
-    UnknownPersonError,
+    RevokedPersonError,
 )
 from models.ports import Clock
 from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
@@ -22,12 +23,12 @@ from models.release.store import Release
 from models.vision.analysis import FaceAnalyser
 
 ATTEMPTS = 5
-"""So often somebody else may change people between looking for duplicates and writing."""
+"""How often an enrolment is tried anew because people changed between looking for duplicates and writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookalike:
-    """Somebody enrolled who is so like the newcomer that the door may ask for a second look.
+    """Somebody enrolled who looks so much like the newcomer that the door may not tell them apart.
 
     Attributes:
         name: of that person.
@@ -40,16 +41,20 @@ class Lookalike:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What an enrolment led to.
+    """The result of enrolling a person, or of adding pictures.
 
     Attributes:
         person: as the register keeps it.
-        pictures: name and quality of each picture that was taken.
+        pictures: name and quality of each picture that was stored now.
+        photos: number of pictures stored of the person, those from before included.
+        purposes: what the consent in force covers.
         lookalikes: people whom the operator should know about, the most alike first.
     """
 
     person: Person
     pictures: tuple[tuple[str, Quality], ...]
+    photos: int
+    purposes: frozenset[Purpose]
     lookalikes: tuple[Lookalike, ...]
 
 
@@ -60,7 +65,7 @@ class EnrolmentService:
         register: where people are kept.
         analyser: with the release's network and the limits of quality for enrolment.
         release: its thresholds tell duplicates and pictures of different people.
-        lookalike_margin: people scoring less than this below the door's threshold are told to the operator.
+        lookalike_margin: people who score less than this below the door's threshold are reported.
         after_change: called after every change of people, to find the thresholds again.
         clock: for the time of consent.
     """
@@ -85,31 +90,42 @@ class EnrolmentService:
         self._active_release_id = register.active_release_id()
 
     def examine(self, picture: NamedPicture, *, largest: bool = False) -> ExaminedPicture:
-        """The one good face of a picture, or the largest; raises as `enrollment.pictures.examine`."""
+        """Return the one good face of a picture, or the largest; raises as `enrollment.pictures.examine`."""
         return examine(self._analyser, picture, largest=largest)
 
     def pictures_of_other_people(self, pictures: Sequence[ExaminedPicture]) -> list[ExaminedPicture]:
-        """The pictures that are not of the person most of them show."""
+        """Return the pictures that are not of the person most of them show."""
         return pictures_of_other_people(pictures, self._release)
 
-    def enrol(
-        self,
-        name: str,
-        pictures: Sequence[NamedPicture],
-        consent: str,
-        *,
-        allow_training: bool = False,
-        allow_duplicate: bool = False,
-    ) -> Enrolment:
-        """Enrol a person by pictures that all must be good.
+    def find_person(self, name: str) -> Person | None:
+        """Return who is enrolled under that name, if anybody. Raises InputError: it is no name."""
+        return self._register.find_person(name)
+
+    def check_new_name(self, name: str) -> None:
+        """Refuse a name that cannot be enrolled; worth a call before pictures are taken.
 
         Raises:
-            As `examine` and `enrol_examined`. Nothing is changed then.
+            DuplicatePersonError: somebody is enrolled under it.
+            InputError: it is no name.
         """
-        examined = [self.examine(picture) for picture in pictures]
-        return self.enrol_examined(
-            name, examined, consent, allow_training=allow_training, allow_duplicate=allow_duplicate
-        )
+        taken = self.find_person(name)
+        if taken is not None:
+            raise DuplicatePersonError(
+                f"{taken.name} is enrolled already ({taken.status}): add pictures with --add, erase that "
+                "person first, or choose another name"
+            )
+
+    def person_for_pictures(self, name: str) -> Person:
+        """Return the person to whom pictures can be added.
+
+        Raises:
+            UnknownPersonError: nobody has that name.
+            RevokedPersonError: the person was revoked.
+        """
+        person = self._register.person_named(name)
+        if person.status is PersonStatus.REVOKED:
+            raise RevokedPersonError(f"{person.name} was revoked for good: erase the person and enrol anew")
+        return person
 
     def enrol_examined(
         self,
@@ -126,24 +142,19 @@ class EnrolmentService:
             InputError: no picture, a picture of somebody else among them, or no proper name.
             DuplicatePersonError: the name is taken, or this face is enrolled under another name.
             ConsentError: there is no consent text.
-            ReleaseError: another release became active since the desk was opened.
-            RegisterChangedError: others change people all the time.
+            ReleaseError: another release became active since this service was made.
+            RegisterChangedError: others changed people each time this was tried.
         """
         if not consent.strip():
             raise ConsentError("nobody is enrolled without consent: give the text that the person agreed to")
         if not pictures:
             raise InputError(f"{name}: there is no picture to enrol")
-        taken = self._register.find_person(name)
-        if taken is not None:
-            raise DuplicatePersonError(
-                f"{taken.name} is enrolled already ({taken.status}): add pictures with --add, erase that "
-                "person first, or choose another name"
-            )
+        self.check_new_name(name)
         odd = self.pictures_of_other_people(pictures)
         if odd:
             names = ", ".join(picture.name for picture in odd)
             raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
-        purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if allow_training else set())
+        purposes = purposes_of_consent(allow_training)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 person, alike = self._check_and_insert(name, pictures, consent, purposes, allow_duplicate)
@@ -153,22 +164,33 @@ class EnrolmentService:
                     raise
         self._duplicates.add(person.person_id, pictures)
         self._after_change()
-        return self._report(person, pictures, alike)
+        return self._report(person, pictures, len(pictures), alike)
 
-    def add_pictures(self, name: str, pictures: Sequence[NamedPicture]) -> Enrolment:
-        """Add pictures of somebody who is enrolled, to be recognised better.
+    def add_examined(
+        self,
+        name: str,
+        examined: Sequence[ExaminedPicture],
+        consent: str | None = None,
+        *,
+        allow_training: bool = False,
+    ) -> Enrolment:
+        """Add examined pictures of somebody who is enrolled, and a new consent where one is given.
+
+        Args:
+            name: the person's.
+            examined: pictures that are all recognised as this person.
+            consent: what the person agrees to from now on; None leaves the consent as it is.
+            allow_training: that consent covers training.
 
         Raises:
-            UnknownPersonError: nobody has that name, or the person was revoked.
-            InputError: a picture is not of this person.
-            As `examine`. Nothing is changed then.
+            UnknownPersonError, RevokedPersonError: as `person_for_pictures`.
+            InputError: no picture, or one that is not of this person.
+            ConsentError: the new consent has no text, or covers training without being given.
+            ReleaseError: another release became active since this service was made.
         """
-        person = self._register.find_person(name)
-        if person is None:
-            raise UnknownPersonError(f"nobody is enrolled as {name}: see doorward people")
-        if person.status is PersonStatus.REVOKED:
-            raise UnknownPersonError(f"{person.name} was revoked: erase the person and enrol anew")
-        examined = [self.examine(picture) for picture in pictures]
+        person = self.person_for_pictures(name)
+        if allow_training and consent is None:
+            raise ConsentError("training is agreed to by a consent of its own: give its text")
         if not examined:
             raise InputError(f"{name}: there is no picture to add")
         gallery, threshold = self._duplicates.gallery(), self._release.verify_threshold
@@ -181,19 +203,29 @@ class EnrolmentService:
                 )
         alike = [other for other in self._people_like(examined) if other[0] != person.person_id]
         self._check_release()
-        self._register.add_templates(person.person_id, [_face_of(picture) for picture in examined])
+        photos = self._register.add_templates(
+            person.person_id,
+            [_face_of(picture) for picture in examined],
+            consent,
+            purposes_of_consent(allow_training),
+            self._clock.now(),
+        )
         self._after_change()
-        return self._report(person, examined, alike)
+        return self._report(person, examined, photos, alike)
 
     def _check_and_insert(
         self,
         name: str,
         pictures: Sequence[ExaminedPicture],
         consent: str,
-        purposes: set[Purpose],
+        purposes: frozenset[Purpose],
         allow_duplicate: bool,
     ) -> tuple[Person, list[tuple[PersonId, float]]]:
-        """Look for duplicates and write, unless people changed in between: two desks may see one newcomer."""
+        """Look for duplicates and write, unless people changed in between: two desks may enrol one newcomer.
+
+        Raises:
+            RegisterChangedError: people changed in between; try again.
+        """
         alike = self._people_like(pictures)
         self._check_release()
         if not allow_duplicate:
@@ -209,12 +241,12 @@ class EnrolmentService:
         return person, alike
 
     def _check_release(self) -> None:
-        """A template of a network that is no longer in force would be found by no door."""
+        """Raise ReleaseError when another release is active: no door would find a template of this one."""
         if self._register.active_release_id() != self._active_release_id:
             raise ReleaseError("another release has become active: close this desk and open it again")
 
     def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
-        """The two people most like each picture, with their best scores, the most alike first."""
+        """Return the two people most like each picture, with their best scores, the most alike first."""
         gallery = self._duplicates.gallery()
         best: dict[PersonId, float] = {}
         for picture in pictures:
@@ -238,12 +270,18 @@ class EnrolmentService:
             )
 
     def _report(
-        self, person: Person, pictures: Sequence[ExaminedPicture], alike: Sequence[tuple[PersonId, float]]
+        self,
+        person: Person,
+        pictures: Sequence[ExaminedPicture],
+        photos: int,
+        alike: Sequence[tuple[PersonId, float]],
     ) -> Enrolment:
         near = [(person_id, score) for person_id, score in alike if score >= self._lookalike_score]
         return Enrolment(
             person,
             tuple((picture.name, picture.analysis.quality) for picture in pictures),
+            photos,
+            self._register.consent(person.person_id).purposes,
             tuple(Lookalike(self._register.person(person_id).name, score) for person_id, score in near),
         )
 

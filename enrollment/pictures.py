@@ -1,4 +1,4 @@
-"""From an operator's pictures to faces that may become templates, or the reason why not."""
+"""`examine`: finds the one good face of a picture, or says why there is none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

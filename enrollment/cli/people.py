@@ -1,63 +1,82 @@
 """Commands about people who are enrolled: list, suspend, restore, revoke, erase, export."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from enrollment.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import Roster
 from models.cli.output import LineType, console_of
-from models.register.records import Person
+from models.register.records import Person, PersonOverview, PersonStatus
 from models.site import open_register
 
 app = typer.Typer()
 
+CONSENT_WIDTH = 40
+"""The list of people shows no more characters of each consent's text."""
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 
 @app.command("people")
 def list_people(ctx: typer.Context) -> None:
-    """Everyone in the register: name, status, since when, and what the consent covers."""
+    """List everyone in the register: name, status, number of photos, since when, and consent."""
     console = console_of(ctx)
-    table = Table("name", "status", "since", "consent covers")
+    table = Table("name", "status", "photos", "since", "consent", "covers")
     with open_register(console.settings) as register:
-        for person in register.people():
-            purposes = sorted(register.consent(person.person_id).purposes)
-            if console.json:
-                console.emit(LineType.PERSON, asdict(person) | {"purposes": purposes})
-            since = f"{person.created_at:%Y-%m-%d}"
-            table.add_row(escape(person.name), person.status, since, ", ".join(purposes))
+        everyone = register.people_overview()
+    for one in everyone:
+        console.emit(LineType.PERSON, _overview_record(one))
+        table.add_row(
+            escape(one.person.name),
+            one.person.status,
+            str(one.photos),
+            f"{one.person.created_at.astimezone():%Y-%m-%d}",
+            escape(textwrap.shorten(one.consent.text, CONSENT_WIDTH, placeholder=" ..."))
+            if one.consent
+            else "",
+            ", ".join(sorted(one.consent.purposes)) if one.consent else "none",
+        )
     console.show(table)
 
 
 @app.command()
-def suspend(ctx: typer.Context, name: str) -> None:
+def suspend(ctx: typer.Context, name: PersonName) -> None:
     """Let a person in no more, until restored."""
     _change_status(ctx, lambda roster: roster.suspend(name))
 
 
 @app.command()
-def restore(ctx: typer.Context, name: str) -> None:
+def restore(ctx: typer.Context, name: PersonName) -> None:
     """End a suspension."""
     _change_status(ctx, lambda roster: roster.restore(name))
 
 
 @app.command()
-def revoke(ctx: typer.Context, name: str) -> None:
-    """Let a person in never again; `erase` also deletes what is kept."""
-    _change_status(ctx, lambda roster: roster.revoke(name))
+def revoke(ctx: typer.Context, name: PersonName, yes: Yes = False) -> None:
+    """Let a person in never again (asks first); `erase` also deletes what is kept."""
+    console = console_of(ctx)
+
+    def ask_and_revoke(roster: Roster) -> Person:
+        person = roster.named(name)
+        if not yes and not console.json and person.status is not PersonStatus.REVOKED:
+            question = f"Revoke {person.name} for good? A suspension can be undone, this cannot."
+            typer.confirm(question, abort=True)
+        return roster.revoke(name)
+
+    _change_status(ctx, ask_and_revoke)
 
 
 @app.command()
-def erase(
-    ctx: typer.Context,
-    name: str,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Delete all that is kept of a person; past events no longer say who it was."""
+def erase(ctx: typer.Context, name: PersonName, yes: Yes = False) -> None:
+    """Delete all that is kept of a person (asks first); past events no longer say who it was."""
     console = console_of(ctx)
     with open_roster(console.settings, console.warn) as roster:
         person = roster.named(name)
@@ -70,8 +89,8 @@ def erase(
 @app.command("export")
 def export_person(
     ctx: typer.Context,
-    name: str,
-    folder: Annotated[Path, typer.Argument(help="Made when absent.")],
+    name: PersonName,
+    folder: Annotated[Path, typer.Argument(help="Where to write the files; made when absent.")],
 ) -> None:
     """Write all that is kept of a person into a folder, for that person to see."""
     console = console_of(ctx)
@@ -79,6 +98,14 @@ def export_person(
         written = roster.export(name, folder)
     text = f"{len(written)} files are in {escape(str(folder))}."
     console.emit(LineType.EXPORT, {"files": [str(path) for path in written]}, text)
+
+
+def _overview_record(one: PersonOverview) -> dict[str, Any]:
+    return asdict(one.person) | {
+        "photos": one.photos,
+        "consent_text": one.consent.text if one.consent else None,
+        "purposes": sorted(one.consent.purposes) if one.consent else [],
+    }
 
 
 def _change_status(ctx: typer.Context, change: Callable[[Roster], Person]) -> None:

@@ -19,6 +19,10 @@ app = typer.Typer()
 releases_app = typer.Typer(no_args_is_help=True, help="Networks with their thresholds, as doors use them.")
 app.add_typer(releases_app, name="releases")
 
+ReleaseId = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="The release's name, as `doorward releases list` shows it.")
+]
+
 
 @releases_app.command("list")
 def list_all(ctx: typer.Context) -> None:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
@@ -75,6 +75,12 @@ def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[Stor
     """Return the crops of one person of any status, ordered by id."""
     rows = session.scalars(select(CropRow).where(CropRow.person_id == person_id).order_by(CropRow.crop_id))
     return [StoredCrop(row.crop_id, person_id, _open_crop(cipher, row)) for row in rows]
+
+
+def count_crops(session: Session, person_id: PersonId) -> int:
+    """The number of crops stored of a person."""
+    query = select(func.count()).select_from(CropRow).where(CropRow.person_id == person_id)
+    return session.scalar(query) or 0
 
 
 def replace_templates(

@@ -1,16 +1,17 @@
 """`insert_person`, `find_person`, `insert_consent`, `erase_person`: people and their consents."""
 
+import difflib
 import unicodedata
 import uuid
 from collections.abc import Set
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from models.domain import PersonId
 from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
-from models.register.records import Consent, Person, PersonStatus, Purpose
+from models.register.records import Consent, Person, PersonOverview, PersonStatus, Purpose
 from models.register.schema import ConsentRow, CropRow, EventRow, PersonRow, TemplateRow
 
 MAX_NAME_LENGTH = 200
@@ -40,6 +41,26 @@ def all_people(session: Session) -> list[Person]:
     return [_person(row) for row in session.scalars(select(PersonRow).order_by(PersonRow.name_key))]
 
 
+def overview(session: Session) -> list[PersonOverview]:
+    """Everyone, by name, with the number of stored crops and the newest consent; one query."""
+    photos = (
+        select(func.count()).select_from(CropRow).where(CropRow.person_id == PersonRow.person_id)
+    ).scalar_subquery()
+    any_consent = aliased(ConsentRow)
+    newest = (
+        select(func.max(any_consent.id)).where(any_consent.person_id == PersonRow.person_id)
+    ).scalar_subquery()
+    query = (
+        select(PersonRow, photos, ConsentRow)
+        .outerjoin(ConsentRow, ConsentRow.id == newest)
+        .order_by(PersonRow.name_key)
+    )
+    return [
+        PersonOverview(_person(row), count, None if consent is None else _consent(consent))
+        for row, count, consent in session.execute(query)
+    ]
+
+
 def person_row(session: Session, person_id: PersonId) -> PersonRow:
     """Return the row of a person. Raises UnknownPersonError."""
     row = session.get(PersonRow, person_id)
@@ -57,6 +78,22 @@ def find_person(session: Session, name: str) -> Person | None:
     """Find a person by name, without regard to case; None when there is none."""
     row = session.scalar(select(PersonRow).where(PersonRow.name_key == name_key(name)))
     return None if row is None else _person(row)
+
+
+def person_named(session: Session, name: str) -> Person:
+    """A person by name, without regard to case.
+
+    Raises:
+        UnknownPersonError: nobody has that name; the message names up to three people of similar names.
+        InputError: it is no name.
+    """
+    person = find_person(session, name)
+    if person is not None:
+        return person
+    names = dict(list(session.execute(select(PersonRow.name_key, PersonRow.name))))
+    nearest = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
+    hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ": see doorward people"
+    raise UnknownPersonError(f"nobody is enrolled as {clean_name(name)}{hint}")
 
 
 def insert_person(session: Session, name: str, at: datetime) -> Person:
@@ -86,7 +123,7 @@ def insert_person(session: Session, name: str, at: datetime) -> Person:
 def insert_consent(
     session: Session, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime
 ) -> None:
-    """Add a consent of a person; the newest one counts.
+    """Record what a person agreed to; it replaces what was agreed before.
 
     Raises:
         ConsentError: there is no text, or recognition is not among the purposes.
@@ -100,14 +137,18 @@ def insert_consent(
 
 
 def consent_of(session: Session, person_id: PersonId) -> Consent:
-    """Return a person's newest consent. Raises UnknownPersonError, ConsentError."""
-    person_row(session, person_id)
-    row = session.scalar(
-        select(ConsentRow).where(ConsentRow.person_id == person_id).order_by(ConsentRow.id.desc()).limit(1)
-    )
-    if row is None:
+    """A person's newest consent, which is the one in force. Raises UnknownPersonError, ConsentError."""
+    recorded = consents_of(session, person_id)
+    if not recorded:
         raise ConsentError(f"no consent is recorded of {person_id}: record it or erase the person")
-    return Consent(person_id, row.text, frozenset(map(Purpose, row.purposes)), row.given_at)
+    return recorded[-1]
+
+
+def consents_of(session: Session, person_id: PersonId) -> list[Consent]:
+    """Every consent of a person, oldest first. Raises UnknownPersonError."""
+    person_row(session, person_id)
+    query = select(ConsentRow).where(ConsentRow.person_id == person_id).order_by(ConsentRow.id)
+    return [_consent(row) for row in session.scalars(query)]
 
 
 def erase_person(session: Session, person_id: PersonId) -> None:
@@ -118,6 +159,10 @@ def erase_person(session: Session, person_id: PersonId) -> None:
         session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))
+
+
+def _consent(row: ConsentRow) -> Consent:
+    return Consent(PersonId(row.person_id), row.text, frozenset(map(Purpose, row.purposes)), row.given_at)
 
 
 def _person(row: PersonRow) -> Person:

@@ -45,6 +45,21 @@ class Consent:
     given_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PersonOverview:
+    """One line of the list of people.
+
+    Attributes:
+        person: who it is.
+        photos: number of pictures stored of that person.
+        consent: the newest; None when none is on record.
+    """
+
+    person: Person
+    photos: int
+    consent: Consent | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolledFace:
     """One picture of a person to enrol: the aligned crop and its embedding by the active network."""
@@ -72,10 +87,17 @@ class CropEmbedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonFile:
-    """All data of a person, for that person to see; without templates, which are computed from the crops."""
+    """All that is kept of a person, for that person to see: templates are numbers made of the crops.
+
+    Attributes:
+        person: name, status, time of enrolment.
+        consents: all on record, oldest first; the last one is in force.
+        crops: the stored pictures.
+        events: in which this person was the most alike, oldest first.
+    """
 
     person: Person
-    consent: Consent
+    consents: tuple[Consent, ...]
     crops: tuple[StoredCrop, ...]
     events: tuple[DoorEvent, ...]
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from models.domain import PersonId, Template
-from models.errors import ConsentError, InputError, RegisterChangedError, RegisterError
+from models.errors import InputError, RegisterChangedError, RegisterError, RevokedPersonError
 from models.events import DoorEvent
 from models.register import events, faces, people, releases, state
 from models.register.connection import RegisterConnection
@@ -18,6 +18,7 @@ from models.register.records import (
     EnrolledFace,
     Person,
     PersonFile,
+    PersonOverview,
     PersonStatus,
     Purpose,
     Snapshot,
@@ -83,8 +84,23 @@ class Register:
         with self._connection.reading() as session:
             return people.find_person(session, name)
 
+    def person_named(self, name: str) -> Person:
+        """A person by name, without regard to case. Raises UnknownPersonError, which names similar names."""
+        with self._connection.reading() as session:
+            return people.person_named(session, name)
+
+    def people_overview(self) -> list[PersonOverview]:
+        """Everyone, by name, with the number of pictures and the newest consent; one query for all."""
+        with self._connection.reading() as session:
+            return people.overview(session)
+
+    def consents(self, person_id: PersonId) -> list[Consent]:
+        """Every consent of a person, oldest first; the last one is in force. Raises UnknownPersonError."""
+        with self._connection.reading() as session:
+            return people.consents_of(session, person_id)
+
     def consent(self, person_id: PersonId) -> Consent:
-        """Return a person's newest consent. Raises UnknownPersonError, ConsentError."""
+        """A person's newest consent, which is the one in force. Raises UnknownPersonError, ConsentError."""
         with self._connection.reading() as session:
             return people.consent_of(session, person_id)
 
@@ -123,36 +139,61 @@ class Register:
             state.bump_revision(session)
             return person
 
-    def add_templates(self, person_id: PersonId, enrolled: Sequence[EnrolledFace]) -> None:
-        """Add pictures of a person who is enrolled. Raises UnknownPersonError, ConsentError."""
+    def add_templates(
+        self,
+        person_id: PersonId,
+        enrolled: Sequence[EnrolledFace],
+        consent_text: str | None = None,
+        purposes: Set[Purpose] = frozenset({Purpose.RECOGNITION}),
+        at: datetime | None = None,
+    ) -> int:
+        """Add pictures of a person who is enrolled, and a new consent where one is given, or neither.
+
+        Args:
+            person_id, enrolled: whose pictures, and which.
+            consent_text: what the person agrees to now; None leaves the consent as it is.
+            purposes, at: of that consent.
+
+        Returns:
+            The number of pictures stored of the person now.
+
+        Raises:
+            UnknownPersonError: nobody has that id.
+            ConsentError: no consent is on record, or the new one has no text.
+        """
         with self._connection.writing() as session:
-            people.consent_of(session, person_id)
+            if consent_text is None:
+                people.consent_of(session, person_id)
+            else:
+                people.person_row(session, person_id)
+                people.insert_consent(session, person_id, consent_text, purposes, at or datetime.now(UTC))
             faces.insert_faces(session, self._connection.cipher(session), person_id, enrolled)
             state.bump_revision(session)
+            return faces.count_crops(session, person_id)
 
     def set_consent(
         self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
     ) -> None:
-        """Record a new consent of a person. Raises UnknownPersonError, ConsentError."""
+        """Record what a person agrees to from now on. Raises UnknownPersonError, ConsentError."""
         with self._connection.writing() as session:
             people.person_row(session, person_id)
             people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
 
     def set_status(self, person_id: PersonId, status: PersonStatus) -> None:
-        """Suspend, restore or revoke. Raises UnknownPersonError; ConsentError for a revoked person."""
+        """Suspend, restore or revoke. Raises UnknownPersonError; RevokedPersonError for a revoked person."""
         with self._connection.writing() as session:
             row = people.person_row(session, person_id)
             if row.status == PersonStatus.REVOKED and status != PersonStatus.REVOKED:
-                raise ConsentError(f"{row.name} was revoked for good: erase the person and enrol anew")
+                raise RevokedPersonError(f"{row.name} was revoked for good: erase the person and enrol anew")
             row.status = status
             state.bump_revision(session)
 
     def person_file(self, person_id: PersonId) -> PersonFile:
-        """Return all data of a person. Raises UnknownPersonError, ConsentError."""
+        """All that is kept of a person. Raises UnknownPersonError."""
         with self._connection.reading() as session:
             return PersonFile(
                 people.one_person(session, person_id),
-                people.consent_of(session, person_id),
+                tuple(people.consents_of(session, person_id)),
                 tuple(faces.crops_of(session, self._connection.cipher(session), person_id)),
                 tuple(events.events_of(session, person_id)),
             )

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from enrollment.enrol import EnrolmentService
 from models.register.register import Register
-from tests.enrollment.painted import desk
+from tests.enrollment.painted import PaintedDesk, desk
 
 
 @pytest.fixture
@@ -17,5 +16,5 @@ def register(tmp_path: Path) -> Iterator[Register]:
 
 
 @pytest.fixture
-def service(register: Register) -> EnrolmentService:
+def service(register: Register) -> PaintedDesk:
     return desk(register)

@@ -4,9 +4,11 @@ Takes of one person score about 0.9 with each other and about 0 with everybody e
 who looks like two people at once.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
-from enrollment.enrol import EnrolmentService
+from enrollment.enrol import Enrolment, EnrolmentService
 from enrollment.pictures import NamedPicture
 from models.domain import (
     COSINE,
@@ -84,5 +86,17 @@ def release(identify: float = 0.5, verify: float = 0.5, duplicate: float = 0.75)
     return Release("painted-release", MODEL, Path("none"), COSINE, *thresholds)
 
 
-def desk(register: Register) -> EnrolmentService:
-    return EnrolmentService(register, PaintedAnalyser(), release())
+class PaintedDesk(EnrolmentService):
+    """Examines the pictures as well, as the command `enroll` does."""
+
+    def enrol(self, name: str, pictures: Sequence[NamedPicture], consent: str, **options: bool) -> Enrolment:
+        return self.enrol_examined(name, [self.examine(one) for one in pictures], consent, **options)
+
+    def add_pictures(
+        self, name: str, pictures: Sequence[NamedPicture], consent: str | None = None, **options: bool
+    ) -> Enrolment:
+        return self.add_examined(name, [self.examine(one) for one in pictures], consent, **options)
+
+
+def desk(register: Register, after_change: Callable[[], None] = lambda: None) -> PaintedDesk:
+    return PaintedDesk(register, PaintedAnalyser(), release(), after_change=after_change)

@@ -1,15 +1,16 @@
-"""A folder per person: whoever is refused does not stop the others, and the report says why."""
+"""`enrol_folders`: outcomes, refusals and their reasons, and enrolling the same folders again."""
 
 from pathlib import Path
 
 import cv2
 import pytest
 
+from enrollment import bulk
 from enrollment.bulk import enrol_folders, person_folders
-from enrollment.enrol import EnrolmentService
 from models.errors import InputError
+from models.register.records import PersonStatus
 from models.register.register import Register
-from tests.enrollment.painted import BLURRED, GOOD, NOBODY, SEVERAL, picture
+from tests.enrollment.painted import BLURRED, GOOD, MODEL, NOBODY, SEVERAL, PaintedDesk, desk, picture
 
 WORDS = "All of us agree."
 
@@ -41,7 +42,7 @@ def staff(tmp_path: Path) -> Path:
 
 
 def test_the_report_says_what_was_refused_and_why(
-    service: EnrolmentService, register: Register, staff: Path
+    service: PaintedDesk, register: Register, staff: Path
 ) -> None:
     results = {result.name: result for result in enrol_folders(service, person_folders(staff), WORDS)}
     assert list(results) == ["Ada Again", "Ada Lovelace", "Empty", "Grace", "Mary"]
@@ -58,10 +59,62 @@ def test_the_report_says_what_was_refused_and_why(
         "Grace": [("1.png", "several_faces"), (None, "invalid_input")],
         "Mary": [("1.png", "no_face"), ("notes.txt", "unreadable_image"), (None, "invalid_input")],
     }
-    assert "enrolled as Ada Again" in results["Ada Lovelace"].refusals[-1].message
+    assert "enrolled as Ada Again" in str(results["Ada Lovelace"].refusals[-1].reason)
 
 
-def test_only_the_first_files_are_looked_at(service: EnrolmentService, staff: Path) -> None:
+def test_enrolling_again_skips_who_is_in_without_reading_a_picture(
+    service: PaintedDesk, register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("Ada", "Grace_Hopper", "Mary"), start=1):
+        save(tmp_path / "staff" / name, number)
+    folders = person_folders(tmp_path / "staff")
+    first = list(enrol_folders(service, folders, WORDS))
+    assert [result.outcome for result in first] == ["enrolled"] * 3
+    register.set_status(register.person_named("Mary").person_id, PersonStatus.REVOKED)
+    save(tmp_path / "staff" / "Zoe", 4)
+    read: list[str] = []
+    real = bulk.read_picture
+    monkeypatch.setattr(bulk, "read_picture", lambda path: (read.append(path.parent.name), real(path))[1])
+    again = list(enrol_folders(desk(register), person_folders(tmp_path / "staff"), WORDS))
+    assert [(result.name, result.outcome) for result in again] == [
+        ("Ada", "skipped"),
+        ("Grace Hopper", "skipped"),
+        ("Mary", "skipped"),
+        ("Zoe", "enrolled"),
+    ]
+    assert read == ["Zoe"]
+    assert again[2].enrolled_before == register.person_named("Mary")
+    assert len(register.templates(MODEL, tuple(PersonStatus))) == 4
+
+
+def test_a_newcomer_whose_face_is_enrolled_under_another_name_is_refused_again(
+    service: PaintedDesk, staff: Path
+) -> None:
+    for _ in range(2):
+        results = {one.name: one for one in enrol_folders(service, person_folders(staff), WORDS)}
+        assert results["Ada Lovelace"].outcome == "refused"
+        assert results["Ada Lovelace"].refusals[-1].reason.code == "duplicate_person"
+    assert results["Ada Again"].outcome == "skipped"
+
+
+def test_the_second_of_two_folders_with_one_name_is_refused(
+    service: PaintedDesk, register: Register, tmp_path: Path
+) -> None:
+    save(tmp_path / "staff" / "Ada Lovelace", 1)
+    save(tmp_path / "staff" / "Ada_Lovelace", 2)
+    first, second = enrol_folders(service, person_folders(tmp_path / "staff"), WORDS)
+    assert (first.outcome, second.outcome) == ("enrolled", "refused")
+    assert second.refusals[-1].reason.code == "duplicate_person"
+    assert len(register.people()) == 1
+
+
+def test_a_folder_whose_name_is_no_name_is_refused(service: PaintedDesk, tmp_path: Path) -> None:
+    save(tmp_path / "staff" / ("x" * 201), 1)
+    (result,) = enrol_folders(service, person_folders(tmp_path / "staff"), WORDS)
+    assert (result.outcome, result.refusals[-1].reason.code) == ("refused", "invalid_input")
+
+
+def test_only_the_first_files_are_looked_at(service: PaintedDesk, staff: Path) -> None:
     folder = staff / "Ada_Lovelace"
     (result,) = enrol_folders(service, [folder], WORDS, photos_per_person=1)
     assert result.enrolment is not None
@@ -69,7 +122,7 @@ def test_only_the_first_files_are_looked_at(service: EnrolmentService, staff: Pa
     assert result.refusals == ()
 
 
-def test_the_largest_face_is_taken_on_demand(service: EnrolmentService, staff: Path) -> None:
+def test_the_largest_face_is_taken_on_demand(service: PaintedDesk, staff: Path) -> None:
     (result,) = enrol_folders(service, [staff / "Grace"], WORDS, largest_face=True)
     assert result.enrolment is not None
 

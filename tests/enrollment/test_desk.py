@@ -1,4 +1,4 @@
-"""A change of people stands, whatever becomes of the thresholds; and real faces pass through the desk."""
+"""`open_desk` and `open_roster`: thresholds after a change of people, and enrolment of real faces."""
 
 from pathlib import Path
 

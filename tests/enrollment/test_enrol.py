@@ -1,4 +1,4 @@
-"""Who is admitted, who is refused and why, and that a refusal changes nothing."""
+"""`EnrolmentService` and `Roster`: who is enrolled, who is refused and why; a refusal changes nothing."""
 
 import json
 import re
@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrollment.enrol import EnrolmentService
 from enrollment.people import Roster
 from enrollment.pictures import NamedPicture
 from models.domain import Embedding, PersonId, Template
@@ -26,6 +25,7 @@ from models.errors import (
     QualityError,
     RegisterChangedError,
     ReleaseError,
+    RevokedPersonError,
     SeveralFacesError,
     UnknownPersonError,
 )
@@ -39,6 +39,7 @@ from tests.enrollment.painted import (
     NOBODY,
     SEVERAL,
     PaintedAnalyser,
+    PaintedDesk,
     desk,
     picture,
     release,
@@ -57,7 +58,7 @@ def search(register: Register, person: int, take: int = 99) -> str | None:
     return register.person(best.person_id).name if best is not None and found else None
 
 
-def test_an_enrolled_person_is_found_by_a_new_picture(service: EnrolmentService, register: Register) -> None:
+def test_an_enrolled_person_is_found_by_a_new_picture(service: PaintedDesk, register: Register) -> None:
     done = service.enrol("Ada", [picture(1, 1), picture(1, 2)], WORDS)
     assert [name for name, _ in done.pictures] == ["1-1.jpg", "1-2.jpg"]
     assert done.lookalikes == ()
@@ -68,7 +69,7 @@ def test_an_enrolled_person_is_found_by_a_new_picture(service: EnrolmentService,
     assert register.crops(Purpose.TRAINING) == []
 
 
-def test_consent_may_cover_training(service: EnrolmentService, register: Register) -> None:
+def test_consent_may_cover_training(service: PaintedDesk, register: Register) -> None:
     service.enrol("Ada", [picture(1)], WORDS, allow_training=True)
     assert len(register.crops(Purpose.TRAINING)) == 1
 
@@ -84,7 +85,7 @@ def test_consent_may_cover_training(service: EnrolmentService, register: Registe
     ],
 )
 def test_a_refused_picture_is_named_and_nobody_is_enrolled(
-    service: EnrolmentService,
+    service: PaintedDesk,
     register: Register,
     pictures: list[NamedPicture],
     error: type[InputError],
@@ -95,13 +96,13 @@ def test_a_refused_picture_is_named_and_nobody_is_enrolled(
     assert register.people() == []
 
 
-def test_a_quality_refusal_carries_its_reasons(service: EnrolmentService) -> None:
+def test_a_quality_refusal_carries_its_reasons(service: PaintedDesk) -> None:
     with pytest.raises(QualityError) as caught:
         service.examine(picture(1, 1, BLURRED))
     assert caught.value.reasons == ("blurred",)
 
 
-def test_the_largest_of_several_faces_is_taken_only_on_demand(service: EnrolmentService) -> None:
+def test_the_largest_of_several_faces_is_taken_only_on_demand(service: PaintedDesk) -> None:
     with pytest.raises(SeveralFacesError):
         service.examine(picture(1, 1, SEVERAL))
     assert service.examine(picture(1, 1, SEVERAL), largest=True).name == "1-1.jpg"
@@ -110,23 +111,21 @@ def test_the_largest_of_several_faces_is_taken_only_on_demand(service: Enrolment
 
 
 @pytest.mark.parametrize("words", ["", "  \n"])
-def test_nobody_is_enrolled_without_consent(
-    service: EnrolmentService, register: Register, words: str
-) -> None:
+def test_nobody_is_enrolled_without_consent(service: PaintedDesk, register: Register, words: str) -> None:
     with pytest.raises(ConsentError):
         service.enrol("Ada", [picture(1)], words)
     assert register.people() == []
 
 
-def test_a_name_is_enrolled_once(service: EnrolmentService) -> None:
+def test_a_name_is_enrolled_once(service: PaintedDesk) -> None:
     service.enrol("Ada", [picture(1)], WORDS)
     with pytest.raises(DuplicatePersonError, match="Ada is enrolled already"):
         service.enrol("ADA", [picture(2)], WORDS)
 
 
 @pytest.mark.parametrize("status", list(PersonStatus))
-def test_a_face_is_enrolled_once_even_after_it_was_locked_out(
-    service: EnrolmentService, register: Register, status: PersonStatus
+def test_a_face_is_enrolled_once_whatever_the_status_of_the_person(
+    service: PaintedDesk, register: Register, status: PersonStatus
 ) -> None:
     ada = service.enrol("Ada", [picture(1, 1)], WORDS).person
     register.set_status(ada.person_id, status)
@@ -135,7 +134,7 @@ def test_a_face_is_enrolled_once_even_after_it_was_locked_out(
     assert [person.name for person in register.people()] == ["Ada"]
 
 
-def test_twins_can_be_allowed_and_are_told_as_lookalikes(service: EnrolmentService) -> None:
+def test_twins_can_be_allowed_and_are_reported_as_lookalikes(service: PaintedDesk) -> None:
     service.enrol("Ada", [picture(1, 1)], WORDS)
     done = service.enrol("Ada's twin", [picture(1, 2)], WORDS, allow_duplicate=True)
     (lookalike,) = done.lookalikes
@@ -147,7 +146,7 @@ def test_twins_can_be_allowed_and_are_told_as_lookalikes(service: EnrolmentServi
     assert lookalike.score == pytest.approx(before.best.score, abs=1e-5)
 
 
-def test_somebody_between_two_people_is_told_to_the_operator(service: EnrolmentService) -> None:
+def test_somebody_between_two_people_is_reported_as_a_lookalike_of_both(service: PaintedDesk) -> None:
     service.enrol("Ada", [picture(1, 1)], WORDS)
     service.enrol("Grace", [picture(2, 1)], WORDS)
     service.enrol("Mary", [picture(3, 1)], WORDS)
@@ -156,7 +155,7 @@ def test_somebody_between_two_people_is_told_to_the_operator(service: EnrolmentS
     assert [one.score for one in done.lookalikes] == sorted((o.score for o in done.lookalikes), reverse=True)
 
 
-def test_pictures_can_be_added_of_the_same_person_only(service: EnrolmentService, register: Register) -> None:
+def test_pictures_can_be_added_of_the_same_person_only(service: PaintedDesk, register: Register) -> None:
     service.enrol("Ada", [picture(1, 1)], WORDS)
     service.add_pictures("ada", [picture(1, 2)])
     assert len(register.templates(MODEL)) == 2
@@ -169,20 +168,62 @@ def test_pictures_can_be_added_of_the_same_person_only(service: EnrolmentService
         service.add_pictures("Ada", [])
 
 
-def test_pictures_are_not_added_to_the_revoked(service: EnrolmentService, register: Register) -> None:
+def test_pictures_are_not_added_to_the_revoked(service: PaintedDesk, register: Register) -> None:
     service.enrol("Ada", [picture(1, 1)], WORDS)
     Roster(register, lambda: None).revoke("Ada")
-    with pytest.raises(UnknownPersonError, match="revoked"):
+    with pytest.raises(RevokedPersonError, match="erase the person"):
         service.add_pictures("Ada", [picture(1, 2)])
 
 
-def test_every_change_is_followed_by_a_look_for_thresholds(register: Register) -> None:
+def test_added_pictures_are_counted_and_leave_the_consent_as_it_is(
+    service: PaintedDesk, register: Register
+) -> None:
+    ada = service.enrol("Ada", [picture(1, 1)], WORDS, allow_training=True).person
+    done = service.add_pictures("Ada", [picture(1, 2), picture(1, 3)])
+    assert (len(done.pictures), done.photos, done.purposes) == (2, 3, set(Purpose))
+    assert [one.text for one in register.consents(ada.person_id)] == [WORDS]
+
+
+def test_a_consent_given_with_added_pictures_is_recorded_as_the_newest(
+    service: PaintedDesk, register: Register
+) -> None:
+    ada = service.enrol("Ada", [picture(1, 1)], WORDS).person
+    done = service.add_pictures("Ada", [picture(1, 2)], "Training too.", allow_training=True)
+    assert done.purposes == set(Purpose)
+    newest = register.consent(ada.person_id)
+    assert (newest.text, newest.purposes) == ("Training too.", set(Purpose))
+    assert len(register.crops(Purpose.TRAINING)) == 2
+
+
+@pytest.mark.parametrize(
+    ("pictures", "consent", "error"),
+    [
+        ([picture(2, 1)], "Training too.", InputError),
+        ([picture(1, 2)], None, ConsentError),
+        ([picture(1, 2)], " ", ConsentError),
+    ],
+)
+def test_a_refused_addition_records_no_consent_and_stores_no_picture(
+    service: PaintedDesk,
+    register: Register,
+    pictures: list[NamedPicture],
+    consent: str | None,
+    error: type[InputError],
+) -> None:
+    ada = service.enrol("Ada", [picture(1, 1)], WORDS).person
+    with pytest.raises(error):
+        service.add_pictures("Ada", pictures, consent, allow_training=True)
+    assert [one.text for one in register.consents(ada.person_id)] == [WORDS]
+    assert len(register.templates(MODEL)) == 1
+
+
+def test_after_every_change_the_thresholds_are_found_again(register: Register) -> None:
     looks: list[int] = []
 
     def look() -> None:
         looks.append(register.gallery_revision())
 
-    service = EnrolmentService(register, PaintedAnalyser(), release(), after_change=look)
+    service = desk(register, after_change=look)
     roster = Roster(register, look)
     service.enrol("Ada", [picture(1)], WORDS)
     service.add_pictures("Ada", [picture(1, 2)])
@@ -197,9 +238,7 @@ def test_every_change_is_followed_by_a_look_for_thresholds(register: Register) -
     assert len(looks) == 7
 
 
-def test_suspended_people_come_back_and_revoked_ones_do_not(
-    service: EnrolmentService, register: Register
-) -> None:
+def test_suspended_people_come_back_and_revoked_ones_do_not(service: PaintedDesk, register: Register) -> None:
     roster = Roster(register, lambda: None)
     service.enrol("Ada", [picture(1)], WORDS)
     assert roster.suspend("ada").status is PersonStatus.SUSPENDED
@@ -207,15 +246,15 @@ def test_suspended_people_come_back_and_revoked_ones_do_not(
     assert roster.restore("ada").status is PersonStatus.ACTIVE
     assert search(register, 1) == "Ada"
     assert roster.revoke("ada").status is PersonStatus.REVOKED
-    with pytest.raises(ConsentError):
-        roster.restore("ada")
+    for change in (roster.restore, roster.suspend):
+        with pytest.raises(RevokedPersonError) as caught:
+            change("ada")
+        assert (caught.value.code, caught.value.status) == ("person_revoked", 409)
     with pytest.raises(UnknownPersonError, match="nobody is enrolled as Grace"):
         roster.erase("Grace")
 
 
-def test_a_person_is_shown_all_that_is_kept(
-    service: EnrolmentService, register: Register, tmp_path: Path
-) -> None:
+def test_a_person_is_shown_all_that_is_kept(service: PaintedDesk, register: Register, tmp_path: Path) -> None:
     ada = service.enrol("Ada", [picture(1, 1), picture(1, 2)], WORDS).person
     grace = service.enrol("Grace", [picture(2, 1)], "Other words.").person
     for person in (ada, grace):
@@ -229,7 +268,7 @@ def test_a_person_is_shown_all_that_is_kept(
     text = written[0].read_text()
     record = json.loads(text)
     assert record["person"]["name"] == "Ada"
-    assert record["consent"]["text"] == WORDS
+    assert [one["text"] for one in record["consents"]] == [WORDS]
     assert [event["score"] for event in record["events"]] == [0.75]
     assert "Grace" not in text
     assert grace.person_id not in text
@@ -242,7 +281,7 @@ def test_a_person_is_shown_all_that_is_kept(
         roster.export("Nobody", tmp_path)
 
 
-def test_an_erased_name_and_face_can_be_enrolled_anew(service: EnrolmentService, register: Register) -> None:
+def test_an_erased_name_and_face_can_be_enrolled_anew(service: PaintedDesk, register: Register) -> None:
     first = service.enrol("Ada", [picture(1)], WORDS).person
     Roster(register, lambda: None).erase("Ada")
     second = service.enrol("Ada", [picture(1)], WORDS).person
@@ -255,7 +294,9 @@ def test_an_erased_name_and_face_can_be_enrolled_anew(service: EnrolmentService,
     ending=st.sampled_from(["suspend", "revoke", "erase"]),
     data=st.data(),
 )
-def test_whoever_is_locked_out_is_never_found(people: list[int], ending: str, data: st.DataObject) -> None:
+def test_suspended_revoked_and_erased_people_are_never_found(
+    people: list[int], ending: str, data: st.DataObject
+) -> None:
     gone = data.draw(st.sets(st.sampled_from(people)))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -301,15 +342,15 @@ def naive_scores(templates: list[Template], probe: np.ndarray) -> dict[PersonId,
     return best
 
 
-def test_changes_by_somebody_else_are_noticed(service: EnrolmentService, register: Register) -> None:
+def test_changes_by_somebody_else_are_noticed(service: PaintedDesk, register: Register) -> None:
     service.enrol("Ada", [picture(1, 1)], WORDS)
     desk(register).enrol("Grace", [picture(2, 1)], WORDS)
     with pytest.raises(DuplicatePersonError, match=re.escape("enrolled as Grace")):
         service.enrol("Grace again", [picture(2, 2)], WORDS)
 
 
-class SlowHand:
-    """A register on which somebody else acts just before a person is taken in."""
+class ChangingRegister:
+    """A register that somebody else changes just before a person is stored."""
 
     def __init__(self, register: Register, others: list[Callable[[], object]]) -> None:
         self._register, self._others = register, others
@@ -325,7 +366,9 @@ class SlowHand:
 
 def test_two_desks_cannot_enrol_one_newcomer_twice(register: Register) -> None:
     other = desk(register)
-    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1, 1)], WORDS)])))
+    slow = desk(
+        cast(Register, ChangingRegister(register, [lambda: other.enrol("Ada", [picture(1, 1)], WORDS)]))
+    )
     with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
         slow.enrol("Eve", [picture(1, 2)], WORDS)
     assert [person.name for person in register.people()] == ["Ada"]
@@ -333,7 +376,7 @@ def test_two_desks_cannot_enrol_one_newcomer_twice(register: Register) -> None:
 
 def test_two_desks_enrol_two_people_at_once(register: Register) -> None:
     other = desk(register)
-    slow = desk(cast(Register, SlowHand(register, [lambda: other.enrol("Ada", [picture(1)], WORDS)])))
+    slow = desk(cast(Register, ChangingRegister(register, [lambda: other.enrol("Ada", [picture(1)], WORDS)])))
     slow.enrol("Grace", [picture(2)], WORDS)
     slow.enrol("Hedy", [picture(3)], WORDS)
     with pytest.raises(DuplicatePersonError, match="enrolled as Ada"):
@@ -341,18 +384,18 @@ def test_two_desks_enrol_two_people_at_once(register: Register) -> None:
     assert [search(register, person) for person in (1, 2, 3)] == ["Ada", "Grace", "Hedy"]
 
 
-def test_a_register_that_never_stands_still_is_a_typed_error_and_changes_nothing(register: Register) -> None:
+def test_enrolment_fails_with_a_typed_error_when_others_change_people_each_time(register: Register) -> None:
     other = desk(register)
     crowd = [
         lambda number=number: other.enrol(f"P{number}", [picture(number)], WORDS) for number in range(2, 9)
     ]
     with pytest.raises(RegisterChangedError, match="try again"):
-        desk(cast(Register, SlowHand(register, crowd))).enrol("Ada", [picture(1)], WORDS)
+        desk(cast(Register, ChangingRegister(register, crowd))).enrol("Ada", [picture(1)], WORDS)
     assert register.find_person("Ada") is None
 
 
 def test_nobody_is_enrolled_for_a_release_that_is_no_longer_in_force(
-    service: EnrolmentService, register: Register
+    service: PaintedDesk, register: Register
 ) -> None:
     service.enrol("Ada", [picture(1)], WORDS)
     register.activate_release("another-release", MODEL, [])

@@ -1,5 +1,6 @@
-"""Stopped while a folder of people is enrolled: whoever is in the register is in it whole."""
+"""`enroll --folder` stopped by a signal: whoever is in the register has consent, crops and templates."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import cv2
 import pytest
 
 from models.register.records import Purpose
-from models.release.store import SFACE_MODEL_ID
+from models.release.store import PRETRAINED_ID, SFACE_MODEL_ID
 from models.release.weights import WeightFiles
 from models.settings.load import load_settings
 from models.site import open_register
@@ -43,12 +44,19 @@ def test_a_stopped_bulk_enrolment_leaves_whole_people(
         first = running.stdout.readline()
         assert '"outcome": "enrolled"' in first
         running.send_signal(sign)
-        _, errors = running.communicate(timeout=60)
+        rest, errors = running.communicate(timeout=60)
     assert running.returncode == (130 if sign is signal.SIGINT else -sign)
     assert "Traceback" not in errors
     with open_register(load_settings(home)) as register:
         people = register.people()
         assert 1 <= len(people) < PEOPLE
+        if sign is signal.SIGINT:
+            summary = json.loads(rest.splitlines()[-1])
+            assert (summary["type"], summary["people"]) == ("enrolment_summary", PEOPLE)
+            assert summary["enrolled"] <= len(people)
+            calibration = register.latest_calibration(PRETRAINED_ID)
+            assert calibration is not None
+            assert calibration.gallery_revision == register.gallery_revision()
         owners = {person.person_id for person in people}
         assert {crop.person_id for crop in register.crops(Purpose.RECOGNITION)} == owners
         assert {template.person_id for template in register.templates(SFACE_MODEL_ID)} == owners

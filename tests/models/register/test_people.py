@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from models.domain import Box, FaceCrop, PersonId, Quality, QualityReason
 from models.errors import (
@@ -15,6 +16,8 @@ from models.errors import (
     DuplicatePersonError,
     InputError,
     RegisterChangedError,
+    RegisterError,
+    RevokedPersonError,
     UnknownPersonError,
 )
 from models.events import DoorEvent
@@ -97,6 +100,76 @@ def test_crops_are_given_only_for_what_was_agreed_to_last(register: Register) ->
     assert register.crops(Purpose.TRAINING) == []
 
 
+def test_every_consent_is_listed_oldest_first(register: Register) -> None:
+    ada = register.add_person("Ada", [face(1)], "First.", at=NOON)
+    register.set_consent(ada.person_id, "Second.", BOTH, NOON + timedelta(days=1))
+    register.add_person("Grace", [face(2)], "Of Grace.")
+    listed = [(one.text, one.purposes, one.given_at) for one in register.consents(ada.person_id)]
+    assert listed == [
+        ("First.", {Purpose.RECOGNITION}, NOON),
+        ("Second.", BOTH, NOON + timedelta(days=1)),
+    ]
+    assert [one.text for one in register.person_file(ada.person_id).consents] == ["First.", "Second."]
+
+
+def test_added_pictures_and_their_consent_are_recorded_together(register: Register) -> None:
+    ada = register.add_person("Ada", [face(1)], "First.")
+    assert register.add_templates(ada.person_id, [face(2), face(3)]) == 3
+    assert register.consent(ada.person_id).text == "First."
+    assert register.add_templates(ada.person_id, [face(4)], "Training too.", BOTH, NOON) == 4
+    consent = register.consent(ada.person_id)
+    assert (consent.text, consent.purposes, consent.given_at) == ("Training too.", BOTH, NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "seed", "error"), [("  ", 2, ConsentError), ("Third.", "no picture", RegisterError)]
+)
+def test_neither_pictures_nor_consent_are_kept_when_one_is_refused(
+    register: Register, text: str, seed: int | str, error: type[Exception]
+) -> None:
+    ada = register.add_person("Ada", [face(1)], "First.")
+    new = face(2) if isinstance(seed, int) else EnrolledFace(FaceCrop(face(2).crop.image[:50]), embedding(2))
+    with pytest.raises(error):
+        register.add_templates(ada.person_id, [face(3), new], text, BOTH)
+    assert [one.text for one in register.consents(ada.person_id)] == ["First."]
+    assert len(register.templates(MODEL)) == 1
+
+
+def test_the_overview_counts_pictures_and_shows_the_newest_consent_in_one_query(register: Register) -> None:
+    grace = register.add_person("Grace", [face(seed) for seed in (1, 2, 3)], "Of Grace.")
+    ada = register.add_person("Ada", [face(4)], "First.")
+    register.set_consent(ada.person_id, "Second.", BOTH, NOON)
+    register.set_consent(grace.person_id, "Of Grace again.", frozenset({Purpose.RECOGNITION}), NOON)
+    statements: list[str] = []
+
+    def note(*given: object) -> None:
+        statements.append(str(given[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        listed = register.people_overview()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([one for one in statements if one.startswith("SELECT")]) == 1
+    assert [(one.person, one.photos) for one in listed] == [(ada, 1), (grace, 3)]
+    assert [one.consent for one in listed] == [
+        register.consent(ada.person_id),
+        register.consent(grace.person_id),
+    ]
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_ones(register: Register) -> None:
+    gore = register.add_person("Al Gore", [face(1)], "I agree.")
+    register.add_person("Grace Hopper", [face(2)], "I agree.")
+    assert register.person_named(" al  GORE") == gore
+    with pytest.raises(UnknownPersonError, match=r"^nobody is enrolled as Al Gor; did you mean Al Gore\?$"):
+        register.person_named("Al Gor")
+    with pytest.raises(UnknownPersonError, match=r"did you mean Grace Hopper\?"):
+        register.person_named("hopper")
+    with pytest.raises(UnknownPersonError, match=r"^nobody is enrolled as Zoë: see doorward people$"):
+        register.person_named("Zoë")
+
+
 def test_only_active_people_can_be_found(register: Register) -> None:
     ada = register.add_person("Ada", [face(1)], "I agree.", BOTH)
     register.add_person("Grace", [face(2)], "I agree.")
@@ -107,7 +180,7 @@ def test_only_active_people_can_be_found(register: Register) -> None:
     register.set_status(ada.person_id, PersonStatus.REVOKED)
     assert ada.person_id not in {template.person_id for template in register.templates(MODEL)}
     assert register.crops(Purpose.TRAINING) == []
-    with pytest.raises(ConsentError, match="revoked for good"):
+    with pytest.raises(RevokedPersonError, match="revoked for good"):
         register.set_status(ada.person_id, PersonStatus.ACTIVE)
 
 
