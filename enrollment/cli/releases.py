@@ -13,14 +13,12 @@ from models.release.promotion import promote, rollback
 from models.release.store import PRETRAINED_ID, list_releases, releases_folder
 from models.site import open_register, open_site
 
-ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Its id; see releases list.")]
-
 app = typer.Typer()
 releases_app = typer.Typer(no_args_is_help=True, help="Networks with their thresholds, as doors use them.")
 app.add_typer(releases_app, name="releases")
 
 ReleaseId = Annotated[
-    str, typer.Argument(metavar="RELEASE", help="The release's name, as `doorward releases list` shows it.")
+    str, typer.Argument(metavar="RELEASE", help="The release's id, as `doorward releases list` shows it.")
 ]
 
 

@@ -78,7 +78,7 @@ class Tail:
         return 0.0 if inner <= 0.0 else self.rate * math.pow(inner, -1.0 / self.shape)
 
     def quantile(self, share: float) -> float:
-        """Return the score that the share `share` of scores reaches; `start` where the share is above `rate`."""
+        """Return the score that a share of the scores reaches; `start` where the share is above `rate`."""
         ratio = min(1.0, share / self.rate)
         if self.shape == 0.0:
             return self.start - self.scale * math.log(ratio)
@@ -153,7 +153,7 @@ class SearchTail:
         return compose(rate, people / self.searched)
 
     def threshold(self, target: float, people: float) -> float:
-        """Return the threshold of an expected FPIR `target` over `people` people, never below `tail.start`."""
+        """Return the threshold of an expected FPIR `target` at `people` people; `tail.start` at least."""
         return self.tail.quantile(decompose(target, people / self.searched))
 
     def cautious_threshold(self, target: float, people: float, confidence: float) -> float:
