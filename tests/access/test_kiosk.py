@@ -244,7 +244,7 @@ def test_a_name_that_cannot_be_read_does_not_stop_the_door(site: Site, enrol: En
 def clip(tmp_path: Path) -> Path:
     """An enrolled person comes and stands there."""
     path = tmp_path / "visit.mp4"
-    write_clip(Scene((Appearance(PERSON, 0.0, 3.0, seed=1),)), path, fps=10)
+    write_clip(Scene((Appearance(PERSON, 0.0, 6.0, seed=1),)), path, fps=10)
     return path
 
 
