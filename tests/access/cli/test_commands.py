@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from access.demo import demonstration as show
-from access.demo.run import summarise
 from models.domain import PersonId
-from models.events import DoorEvent
 from models.register.records import PersonStatus
 from models.settings.settings import Settings
 from models.site import open_site
@@ -18,7 +15,6 @@ from models.synthetic.people import SyntheticPerson
 from models.synthetic.scene import Appearance, Scene, write_clip
 from tests.access.cli.conftest import Run
 from tests.access.conftest import Enrol
-from tests.access.door import Door, Stand
 
 ADA, BO, STRANGER = (SyntheticPerson(seed) for seed in (501, 502, 599))
 
@@ -175,50 +171,32 @@ def test_a_replay_of_nothing_is_an_error_as_json(
     assert (status, error["error"]) == (1, "camera_absent")
 
 
-@pytest.mark.slow
-def test_the_demo_lets_the_enrolled_in_and_nobody_else(run: Run, settings: Settings) -> None:
-    (settings.home / "demo").mkdir(parents=True)
-    (settings.home / "demo" / "left over").touch()
-    status, lines, _ = run("demo", "--headless", "--visits", "8")
-    visits, summary = lines[:-1], lines[-1]
-    assert status == 0
-    assert [line["visit"] for line in visits] == list(range(1, 9))
-    assert all(line["granted_to"] == line["who"] for line in visits if line["who"] != "stranger")
-    assert summary["right"] is True
-    assert summary["enrolled_visits"] + summary["stranger_visits"] == summary["visits"] == 8
-    assert summary["stranger_visits"] > 0
-    assert not (settings.home / "demo" / "left over").exists()
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("identify", ["Who is on the photo, out of everyone enrolled (1:N)?", "PHOTO..."]),
+        ("verify", ["Is it this person (1:1)?", "NAME", "PHOTO"]),
+        ("kiosk", ["camera.source", "lock.kind", "doorward.toml"]),
+        ("demo", ["simulated door"]),
+    ],
+)
+def test_help_says_what_a_command_is_for(run: Run, command: str, words: list[str]) -> None:
+    _, _, text = run(command, "--help", as_json=False)
+    assert [word for word in words if word not in " ".join(text.split())] == []
 
 
-def test_guests_are_the_same_for_the_same_seed_and_all_kinds_come() -> None:
-    names = [show.name_of(position) for position in range(show.ENROLLED)]
-    guests = show.invite(60, 3, names)
-    assert guests == show.invite(60, 3, names)
-    assert guests != show.invite(60, 4, names)
-    enrolled_seeds = {guest.person.seed for guest in guests if guest.name}
-    strangers = [guest.person.seed for guest in guests if not guest.name]
-    assert len(strangers) >= 10
-    assert not enrolled_seeds & set(strangers)
-    assert len({guest.name for guest in guests if guest.name}) > 10
-    assert len(set(names)) == show.ENROLLED
-    assert {guest.name for guest in show.invite(60, 3, names[:2])} == {None, *names[:2]}
-
-
-def events_of(who: int) -> list[DoorEvent]:
-    return Door().watch(Stand(who), frames=4)
-
-
-def test_a_visit_is_right_only_when_the_right_person_got_in() -> None:
-    names = {PersonId("a" * 32): "Ada", PersonId("b" * 32): "Bo"}
-    ada, stranger = show.Guest(0, ADA, "Ada"), show.Guest(1, STRANGER, None)
-    granted, denied = events_of(1), events_of(3)
-    assert show.judge(ada, granted, names).right
-    assert show.judge(ada, denied + granted, names).right
-    assert not show.judge(ada, events_of(2), names).right
-    assert not show.judge(ada, denied, names).right
-    assert not show.judge(ada, [], names).right
-    assert show.judge(stranger, denied, names).right
-    assert show.judge(stranger, [], names).right
-    assert not show.judge(stranger, granted, names).right
-    summary = summarise([show.judge(ada, granted, names), show.judge(stranger, granted, names)])
-    assert (summary["enrolled_granted"], summary["strangers_granted"], summary["right"]) == (1, 1, False)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["identify", "none.png"],
+        ["verify", "Ada", "none.png"],
+        ["replay", "none.mp4"],
+        ["events"],
+    ],
+)
+def test_a_reading_command_without_a_register_makes_nothing(
+    run: Run, settings: Settings, words: list[str]
+) -> None:
+    status, (error,), _ = run(*words)
+    assert (status, error["error"]) == (1, "register_absent")
+    assert not settings.home.exists()

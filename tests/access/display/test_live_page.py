@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from access.display.live_page import COLOURS, LiveBoard, create_app, mark_faces, serve, state_of
+from access.display.live_page import COLOURS, LiveBoard, create_app, listen_on, mark_faces, serve, state_of
 from access.visit import Visit
 from models.domain import Deny, DenyReason, Frame, Grant, LockState
 from models.errors import CameraLostError, ConfigError
@@ -115,9 +115,18 @@ def test_the_page_is_for_this_machine_alone(client: FlaskClient) -> None:
 
 def test_it_is_served_and_a_taken_port_is_a_clear_error(board: LiveBoard) -> None:
     app = create_app(board, "front", "A demo")
-    with serve(app, 0) as address:
+    with listen_on(0) as listener, serve(app, listener) as address:
         with urllib.request.urlopen(f"{address}/state", timeout=5) as answer:
             assert json.load(answer)["lock"] == LockState.LOCKED
         port = int(address.rpartition(":")[2])
-        with pytest.raises(ConfigError, match="--port"), serve(app, port):
-            pass
+        with pytest.raises(ConfigError, match=r'--port 8081.*DEMO="--port 8081"'), listen_on(port):
+            pytest.fail("two programs have one port")
+    with listen_on(port):
+        pass
+
+
+def test_a_port_is_taken_before_anything_is_served() -> None:
+    with listen_on(0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match="--port"), listen_on(port):
+            pytest.fail("two programs have one port")
