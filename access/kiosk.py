@@ -36,7 +36,7 @@ from models.site import open_site
 from models.storage.single import single_run_lock
 
 FAULT_SLICE_S = 1.0
-"""While a camera is away the loop hears of it this often, so that it knows the fault for the same."""
+"""While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
 
 RECORDINGS = frozenset({"clip", "folder"})
 """Kinds of cameras that are files: one that is absent will not come, so trying again is of no use."""

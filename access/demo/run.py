@@ -1,4 +1,4 @@
-"""`run_headless`, `run_in_browser`: the demonstration as a summary, and as a page for who watches."""
+"""`run_headless`, `run_in_browser`: the demonstration as a summary, and as a page in the browser."""
 
 import socket
 import sys
@@ -89,7 +89,8 @@ def _cells(record: dict[str, object]) -> list[str]:
 def _line(record: dict[str, object]) -> str:
     visit, who, outcome, reason, score, margin, mark = _cells(record)
     numbers = f"score {score}, margin {margin}" if margin else f"score {score}" if score else ""
-    return f"{visit:>3}  {who:16}  {outcome}  {reason:15}  {numbers:28}  {mark}"
+    padding = " " * (len("granted") - len(str(record["outcome"] or "nothing")))
+    return f"{visit:>3}  {who:16}  {outcome}{padding}  {reason:16}  {numbers:27}  {mark}"
 
 
 def run_in_browser(console: Console, site: Site, guests: list[show.Guest], listener: socket.socket) -> None:

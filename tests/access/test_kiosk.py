@@ -346,7 +346,7 @@ def test_a_kiosk_with_a_wrong_clip_says_that_alone(settings: Settings) -> None:
     assert f"{settings.home}/none.mp4" in lines[0]["message"]
 
 
-def test_main_says_why_it_cannot_begin(
+def test_main_logs_why_the_door_cannot_begin(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from access.kiosk import main

@@ -53,7 +53,7 @@ def test_a_clip_on_the_system_clock_takes_its_time(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video at all" * 100])
-def test_what_is_no_clip_is_absent(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_no_clip_is_an_absent_camera(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -90,7 +90,7 @@ def test_a_folder_without_pictures_is_absent(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan")])
-def test_a_rate_is_more_than_nothing(tmp_path: Path, fps: float) -> None:
+def test_a_frame_rate_of_zero_or_less_is_refused(tmp_path: Path, fps: float) -> None:
     with pytest.raises(ValueError, match="per second"):
         FolderCamera(tmp_path, SimulatedClock(), fps)
     with pytest.raises(ValueError, match="per second"):

@@ -73,7 +73,9 @@ def test_identify_with_nobody_enrolled_says_so(run: Run, settings: Settings, tmp
     assert (line["outcome"], line["reason"], line["person_name"]) == ("no_match", "nobody_enrolled", None)
 
 
-def test_identify_tells_a_person_in_words(run: Run, enrolled: dict[str, PersonId], tmp_path: Path) -> None:
+def test_identify_prints_its_findings_as_sentences(
+    run: Run, enrolled: dict[str, PersonId], tmp_path: Path
+) -> None:
     blurred = tmp_path / "blurred.png"
     cv2.imwrite(str(blurred), cv2.GaussianBlur(ADA.portrait(seed=7), (0, 0), 5))
     status, _, text = run(

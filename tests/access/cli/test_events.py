@@ -160,7 +160,7 @@ def test_csv_without_an_event_is_the_header_alone(run: Run, people: dict[str, Pe
     assert run("events", "--csv", "--door", "nowhere", as_json=False)[2] == ",".join(CSV_COLUMNS) + "\n"
 
 
-def test_nothing_that_fits_is_told_from_nothing_at_all(run: Run, settings: Settings) -> None:
+def test_an_empty_result_and_an_empty_register_have_different_messages(run: Run, settings: Settings) -> None:
     with open_site(settings, create=True):
         pass
     assert run("events", as_json=False)[2].strip() == "Nothing has happened yet."

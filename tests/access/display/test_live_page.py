@@ -37,7 +37,7 @@ def watch(board: LiveBoard, door: Door, *stands: Stand, frames: int = 3) -> None
     board.show(frame, door.loop.visible, door.lock.state(), 0.5)
 
 
-def test_before_anyone_comes_it_waits(client: FlaskClient) -> None:
+def test_the_page_says_that_nobody_is_there_before_anyone_comes(client: FlaskClient) -> None:
     assert client.get("/picture.jpg").status_code == 503
     state = client.get("/state").get_json()
     assert (state["state"], state["headline"], state["decisions"]) == (
@@ -95,7 +95,7 @@ def test_a_fault_is_listed(board: LiveBoard, client: FlaskClient) -> None:
         (Deny(DenyReason.REGISTER_FAULT), "fault"),
     ],
 )
-def test_each_state_is_told_by_a_word_and_a_colour(decision: Grant | Deny | None, state: str) -> None:
+def test_each_state_has_a_word_and_a_colour(decision: Grant | Deny | None, state: str) -> None:
     door = Door()
     door.show(Stand(1))
     visit = Visit(1, door.loop.visible[0].face, decision=decision)
