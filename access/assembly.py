@@ -1,4 +1,4 @@
-"""Puts the parts of a door together, for the kiosk, for clips and for the demo."""
+"""`build_loop`: puts the parts of a door together, for the kiosk, for clips and for the demo."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The decision: pure, no clock, no file, no socket. In doubt the door stays shut."""
+"""`decide`: grants or denies, as a pure function without clock, file or network; in doubt it denies."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the pictures of one track say together.
+"""`TrackEvidence`: gathers the pictures of one track and searches with all of them together.
 
 The fused score of a person is the weighted mean of the single pictures' scores, so a threshold that was
 calibrated on single pictures stays valid: averaging takes noise away and adds nothing. The normalised mean of
@@ -30,7 +30,7 @@ MAX_ADVICE = 2
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that `decide` is told.
+    """All that `decide` gets.
 
     Attributes:
         frames: accepted pictures in the window.
@@ -127,7 +127,7 @@ class TrackEvidence:
         return SearchResult(best, runner_up, found.model_id)
 
     def conclude(self, result: SearchResult | None, enrolled: int, lock: LockState) -> Evidence:
-        """What `decide` is told, given what the gallery and the lock say."""
+        """The evidence for `decide`, with what the gallery and the lock say."""
         counts = Counter(reason for _, reasons in self._refused for reason in reasons)
         return Evidence(
             frames=len(self._pictures),

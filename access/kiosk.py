@@ -1,4 +1,4 @@
-"""The daemon of one door: composes the real parts and keeps them going until it is told to stop.
+"""`run_kiosk`: the program of one door: puts the real parts together and keeps them going until stopped.
 
 A camera in trouble is a fault of the door and no reason to end: the door stays shut and the camera is opened
 again. Anything that has no name in `models.errors` ends the process; the door is locked on the way out, and
@@ -8,8 +8,9 @@ whoever supervises the process starts it anew.
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -18,22 +19,27 @@ from access.assembly import build_loop
 from access.cameras import open_camera
 from access.cameras.newest import reconnect_delay_s
 from access.hardware import open_lock
-from access.logs import configure_logging
+from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
 from access.record import RegisterAudit
 from access.site_watch import SiteWatch
 from models.clock import SystemClock
-from models.domain import Frame
-from models.errors import CameraError, DoorwardError, error_record
+from models.domain import Frame, PersonId
+from models.errors import CameraAbsentError, CameraError, DoorwardError, error_record
 from models.events import DoorEvent
-from models.ports import Camera
+from models.ports import Camera, Clock, Lock
+from models.register.register import Register
 from models.settings.load import load_settings
 from models.settings.log import LogSettings
 from models.settings.settings import Settings
 from models.site import open_site
+from models.storage.single import single_run_lock
 
 FAULT_SLICE_S = 1.0
-"""While a camera is away the loop hears of it this often, so that it knows the fault for the same."""
+"""While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
+
+RECORDINGS = frozenset({"clip", "folder"})
+"""Kinds of cameras that are files: one that is absent will not come, so trying again is of no use."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,32 +55,69 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
         on_events: hears the events of every frame, after they were written and acted on; default: logs them.
 
     Raises:
+        AlreadyRunningError: another kiosk of this door runs on this home.
+        CameraAbsentError: the clip or folder that is to be shown is not there.
         DoorwardError: the door cannot begin: no weights, no register, a wrong key, an altered release.
     """
-    clock = SystemClock()
-    lock = open_lock(settings.lock, clock)
-    try:
-        with (
-            open_site(settings, create=True) as site,
-            SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
-        ):
-            audit = RegisterAudit(site.register)
-            loop = build_loop(site, watch.current, clock, audit, lock)
+    door, watched = settings.door.id, threading.Event()
+    taken = (
+        f"another kiosk of the door {door} runs on {settings.home}: stop it, or give this one another "
+        "door.id or another --home"
+    )
+    with single_run_lock(settings.home / f"kiosk-{door}.lock", taken):
+        if settings.camera.kind == "synthetic":
+            log.warning("the camera is synthetic: nobody real is seen", advice="set camera.source")
+        clock = SystemClock()
+        lock = open_lock(settings.lock, clock)
+        try:
+            if _watch_door(settings, clock, lock, stop=stop, watched=watched, on_events=on_events):
+                log.info(f"the {settings.camera.kind} has ended", door=door)
+        finally:
+            lock.close()  # locks, whatever happened
+            if watched.is_set() or stop.is_set():  # a door that could not begin has only its error to report
+                log.info("the door is locked", door=door)
+
+
+def _watch_door(
+    settings: Settings,
+    clock: Clock,
+    lock: Lock,
+    *,
+    stop: threading.Event,
+    watched: threading.Event,
+    on_events: OnEvents | None,
+) -> bool:
+    """Run the door's loop; True when the camera has ended. Sets `watched` at the first frame."""
+    with (
+        open_site(settings, create=True) as site,
+        SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
+    ):
+
+        def on_first_frame() -> None:
+            watched.set()
             log.info("the door is watched", door=settings.door.id, release=watch.current().release.release_id)
-            watch_camera(
-                lambda: open_camera(settings.camera, clock),
-                loop,
-                stop,
-                log_events if on_events is None else on_events,
-            )
-    finally:
-        lock.close()  # locks, whatever happened
-        log.info("the door is locked", door=settings.door.id)
+
+        return watch_camera(
+            lambda: open_camera(settings.camera, clock),
+            build_loop(site, watch.current, clock, RegisterAudit(site.register), lock),
+            stop,
+            partial(log_events, names_of=partial(look_up_names, site.register))
+            if on_events is None
+            else on_events,
+            on_first_frame,
+            retry_absent=settings.camera.kind not in RECORDINGS,
+        )
 
 
 def watch_camera(
-    connect: Callable[[], Camera], loop: DoorLoop, stop: threading.Event, on_events: OnEvents
-) -> None:
+    connect: Callable[[], Camera],
+    loop: DoorLoop,
+    stop: threading.Event,
+    on_events: OnEvents,
+    on_first_frame: Callable[[], None] = lambda: None,
+    *,
+    retry_absent: bool = True,
+) -> bool:
     """Feed a camera's frames to the loop until `stop` is set or the camera has ended; reconnect in between.
 
     Args:
@@ -82,23 +125,36 @@ def watch_camera(
         loop: of the door.
         stop: ends it at the next frame.
         on_events: hears the events of every frame, of which there are mostly none.
+        on_first_frame: called once, when the camera has delivered its first frame.
+        retry_absent: try again when the camera cannot be opened; a recording that is not there does not come.
+
+    Returns:
+        True when the camera has ended, False when `stop` was set.
+
+    Raises:
+        CameraAbsentError: the camera cannot be opened, and `retry_absent` is False.
     """
-    attempt = 0
-    ended = False
+    attempt, seen, ended = 0, False, False
     while not (ended or stop.is_set()):
         try:
             with connect() as camera:
                 attempt = 0
                 for frame in _frames(camera, loop, stop, on_events):
+                    if not seen:
+                        seen = True
+                        on_first_frame()
                     on_events(loop.step(frame))
-                ended = True
+                ended = not stop.is_set()
         except CameraError as error:
+            if isinstance(error, CameraAbsentError) and not retry_absent:
+                raise
             for _ in range(math.ceil(reconnect_delay_s(attempt) / FAULT_SLICE_S)):
                 on_events(loop.fault(error))
                 if stop.wait(FAULT_SLICE_S):
                     break
             attempt += 1
     on_events(loop.finish())
+    return ended
 
 
 def _frames(camera: Camera, loop: DoorLoop, stop: threading.Event, on_events: OnEvents) -> Iterator[Frame]:
@@ -113,11 +169,27 @@ def _frames(camera: Camera, loop: DoorLoop, stop: threading.Event, on_events: On
         yield frame
 
 
-def log_events(events: list[DoorEvent]) -> None:
-    """Log what was decided: grants and denials as information, faults as warnings."""
+def look_up_names(register: Register, event: DoorEvent) -> dict[PersonId, str]:
+    """The name of the person in an event; nothing when it cannot be read now, since the door must go on."""
+    try:
+        return {} if event.person_id is None else {event.person_id: register.person(event.person_id).name}
+    except DoorwardError:
+        return {}
+
+
+NamesOf = Callable[[DoorEvent], Mapping[PersonId, str]]
+
+
+def log_events(events: list[DoorEvent], names_of: NamesOf = lambda _event: {}) -> None:
+    """Log what was decided: grants and denials as information, faults as warnings.
+
+    Args:
+        events: of one frame.
+        names_of: the names of the people in an event, for the log that people read.
+    """
     for event in events:
         write = log.warning if event.outcome == "fault" else log.info
-        write("decision", **event.to_record())
+        write("decision", **{EVENT_KEY: event}, names=names_of(event))
 
 
 @contextmanager

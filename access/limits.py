@@ -13,7 +13,7 @@ class EvidenceLimits:
     The score that is demanded belongs to the release, not here: `models.site.SiteView.threshold`.
 
     Attributes:
-        min_margin: how far ahead of the next *person* the best one must be; lookalikes are told apart by it.
+        min_margin: how far ahead of the next *person* the best one must be; it keeps lookalikes apart.
         min_frames: accepted pictures that must agree.
         window_s: pictures further apart than this are no evidence for each other.
         stale_s: a newest picture older than this is never judged.

@@ -1,24 +1,31 @@
-"""How the programs of the door log: on stderr, for people or for machines."""
+"""`configure_logging`: how the programs of the door log: on stderr, for people or for machines."""
 
+import io
 import logging
 import sys
+from typing import Any
 
 import structlog
+from rich.console import Console as RichConsole
 
+from access.printing import event_line
 from models.settings.log import LogSettings
+
+EVENT_KEY = "door_event"
+"""The key under which a log message carries a `models.events.DoorEvent`; `names` beside it has its people."""
 
 
 def configure_logging(settings: LogSettings) -> None:
-    """Set structlog up for this process; the time is UTC."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.format == "json" else structlog.dev.ConsoleRenderer()
-    )
+    """Set structlog up for this process.
+
+    Format `console` writes a decision as `doorward replay` does, in colours when stderr is a terminal, and
+    the time of day in this machine's zone. Format `json` writes all fields of the event, and UTC.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *(_json_processors() if settings.format == "json" else _console_processors()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
@@ -26,3 +33,54 @@ def configure_logging(settings: LogSettings) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _json_processors() -> list[structlog.typing.Processor]:
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return [stamp, _spread_event, structlog.processors.JSONRenderer()]
+
+
+def _console_processors() -> list[structlog.typing.Processor]:
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return [stamp, ConsoleLines(colours=sys.stderr.isatty())]
+
+
+def _spread_event(
+    _logger: Any, _method: str, message: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Put the fields of the message's door event in its place, without names."""
+    event = message.pop(EVENT_KEY, None)
+    message.pop("names", None)
+    return message if event is None else event.to_record() | message
+
+
+class ConsoleLines:
+    """Turns a log message into a line for people: a decision as `event_line`, anything else with its values.
+
+    Args:
+        colours: True for a terminal.
+    """
+
+    def __init__(self, *, colours: bool) -> None:
+        self._colours = colours
+        self._other = structlog.dev.ConsoleRenderer(
+            pad_event_to=0, pad_level=False, colors=colours, exception_formatter=structlog.dev.plain_traceback
+        )
+
+    def __call__(self, logger: Any, method: str, message: structlog.typing.EventDict) -> str:
+        """The line, without its end."""
+        event = message.get(EVENT_KEY)
+        if event is None:
+            return self._other(logger, method, message)
+        return self._render(event_line(event, message["names"], f"{event.at.astimezone():%H:%M:%S}"))
+
+    def _render(self, markup: str) -> str:
+        out = io.StringIO()
+        console = RichConsole(
+            file=out,
+            force_terminal=self._colours,
+            color_system="standard" if self._colours else None,
+            highlight=False,
+        )
+        console.print(markup, soft_wrap=True, end="")
+        return out.getvalue()

@@ -1,4 +1,4 @@
-"""Start here: from a frame to a decision, to the record of it, to the lock, in this order and no other.
+"""`DoorLoop`: from a frame to a decision, to its record, to the lock, in this order. Start reading here.
 
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """

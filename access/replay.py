@@ -1,4 +1,4 @@
-"""The door's loop on a recording, with the recording's own clock: the same clip gives the same decisions."""
+"""`replay_clip`: the door's loop on a recording, by the recording's own clock: the same events every time."""
 
 from collections.abc import Iterator
 from pathlib import Path

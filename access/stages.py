@@ -1,4 +1,4 @@
-"""How long each stage of a frame took."""
+"""`Stopwatch`: how long each stage of a frame took."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Follows faces from frame to frame, so that evidence is gathered of one person and never of two.
+"""`Tracker`: follows faces from frame to frame, so that evidence is gathered of one person, never of two.
 
 Geometry alone: a face may continue a track when it is about where constant velocity predicts it, and about
 as large. In doubt a track ends and a new one begins, which costs a person some frames; the reverse would

@@ -1,4 +1,4 @@
-"""What the door remembers of one track between its frames."""
+"""`Visit`: what the door remembers of one track between its frames."""
 
 import math
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@ from typing import Any
 from access.cameras.clip import ClipCamera
 from access.cameras.folder import FolderCamera
 from access.cameras.newest import NewestFrameCamera
-from access.cameras.opencv import OpenCvCamera
+from access.cameras.opencv import OpenCvCamera, shown_source
 from access.cameras.synthetic import SyntheticCamera, passers_by
 from models.ports import Camera, Clock
 from models.settings.camera import (
@@ -31,6 +31,15 @@ def open_camera(settings: CameraSettings, clock: Clock) -> Camera:
         clock: stamps the frames; recordings wait on it, and move a simulated one.
     """
     return CAMERAS[settings.kind](settings, clock)
+
+
+def shown_camera(settings: CameraSettings) -> str:
+    """The configured camera for a message: its kind and where it is, never a password."""
+    if isinstance(settings, DeviceCameraSettings | StreamCameraSettings):
+        return shown_source(settings.source)
+    if isinstance(settings, SyntheticCameraSettings):
+        return "the synthetic camera"
+    return f"the {settings.kind} {settings.source}"
 
 
 def _device(settings: DeviceCameraSettings, clock: Clock) -> Camera:

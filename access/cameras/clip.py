@@ -1,20 +1,23 @@
-"""A recorded clip, played by its own clock."""
+"""`ClipCamera`: a recorded video, played at its own speed."""
 
 import math
 from pathlib import Path
 
 import cv2
 
+from access.cameras.due import newest_due
 from models.domain import Frame
 from models.errors import CameraAbsentError, CameraLostError
 from models.ports import Clock
 
 
 class ClipCamera:
-    """Delivers every frame of a video file in order, each at its time.
+    """Delivers the frames of a video file in order, each at its time.
 
-    Frame number i is due i / fps seconds after opening. With a simulated clock the clip moves the clock to
-    that time and takes no longer than decoding does; with the system clock it plays at its own speed.
+    Frame number i is due i / fps seconds after opening. A simulated clock is moved to that time: every frame
+    is delivered, and the clip takes no longer than decoding does. The system's clock moves by itself: a
+    reader that is too slow gets the newest frame that is due, as of a live camera, and the frames before it
+    are passed over without decoding their pictures.
 
     Args:
         path: a video file that FFmpeg can decode.
@@ -22,18 +25,19 @@ class ClipCamera:
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None
         self._fps = 0.0
         self._start_s = 0.0
         self._index = 0
+        self._grabbed = 0
 
     def __enter__(self) -> "ClipCamera":
-        """Open the file.
+        """Open the file and find its first frame.
 
         Raises:
-            CameraAbsentError: no such file, or not a video.
+            CameraAbsentError: no such file, not a video, or one without a picture.
         """
         if not self._path.is_file():
             raise CameraAbsentError(f"there is no clip {self._path}: check the path")
@@ -43,10 +47,13 @@ class ClipCamera:
         if not (math.isfinite(fps) and fps > 0):
             capture.release()
             raise CameraAbsentError(f"{self._path} is not a video that can be played: convert it to MP4")
+        if not capture.grab():
+            capture.release()
+            raise CameraAbsentError(f"{self._path} holds no picture that can be played: convert it to MP4")
         self._capture = capture
         self._fps = fps
         self._start_s = self._clock.monotonic_s()
-        self._index = 0
+        self._index, self._grabbed = 0, 1
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -56,20 +63,25 @@ class ClipCamera:
             self._capture = None
 
     def read(self) -> Frame | None:
-        """The next frame, at its time; None after the last.
+        """The next frame at its time, or the newest one that is due; None when the clip is over.
+
+        A gap in the frames' `index` counts those that were passed over.
 
         Raises:
-            CameraLostError: the clip is not open, or holds no picture at all.
+            CameraLostError: the clip is not open.
         """
         if self._capture is None:
             raise CameraLostError("the clip is not open: enter it with `with` before reading")
-        ok, image = self._capture.read()
-        if (not ok or image is None) and self._index == 0:
-            raise CameraLostError(f"{self._path} holds no picture that can be played: convert it to MP4")
+        elapsed_s = self._clock.monotonic_s() - self._start_s
+        index = newest_due(elapsed_s, self._fps, self._index)
+        while self._grabbed <= index:
+            if not self._capture.grab():
+                return None
+            self._grabbed += 1
+        ok, image = self._capture.retrieve()
         if not ok or image is None:
             return None
-        due_s = self._start_s + self._index / self._fps
+        due_s = self._start_s + index / self._fps
         self._clock.sleep(due_s - self._clock.monotonic_s())
-        frame = Frame(image, due_s, self._index)
-        self._index += 1
-        return frame
+        self._index = index + 1
+        return Frame(image, due_s, index)

@@ -1,7 +1,8 @@
-"""The pictures of a folder, shown one after the other."""
+"""`FolderCamera`: the pictures of a folder, shown one after the other."""
 
 from pathlib import Path
 
+from access.cameras.due import newest_due
 from models.domain import Frame
 from models.errors import CameraAbsentError, CameraLostError, ImageError
 from models.ports import Clock
@@ -9,7 +10,10 @@ from models.vision.pictures import PICTURE_SUFFIXES, read_picture
 
 
 class FolderCamera:
-    """Delivers every picture of a folder in the order of the file names, `fps` a second.
+    """Delivers the pictures of a folder in the order of the file names, `fps` a second.
+
+    A simulated clock is moved to the time of each picture, and every picture is delivered. With the system's
+    clock a reader that is too slow gets the newest picture that is due.
 
     Args:
         folder: where the pictures lie; other files and folders in it are left out.
@@ -20,7 +24,7 @@ class FolderCamera:
     def __init__(self, folder: Path, clock: Clock, fps: float = 5.0) -> None:
         if not fps > 0:
             raise ValueError(f"pictures per second are more than 0, not {fps}")
-        self._folder = folder
+        self._folder = folder.absolute()
         self._clock = clock
         self._fps = fps
         self._paths: list[Path] | None = None
@@ -50,17 +54,18 @@ class FolderCamera:
         self._paths = None
 
     def read(self) -> Frame | None:
-        """The next picture, at its time; None after the last.
+        """The next picture at its time, or the newest one that is due; None after the last.
 
         Raises:
             CameraLostError: the folder is not open, or the picture cannot be read; the next call goes on.
         """
         if self._paths is None:
             raise CameraLostError("the folder is not open: enter it with `with` before reading")
-        if self._index >= len(self._paths):
+        index = newest_due(self._clock.monotonic_s() - self._start_s, self._fps, self._index)
+        if index >= len(self._paths):
             return None
-        path = self._paths[self._index]
-        index, self._index = self._index, self._index + 1
+        path = self._paths[index]
+        self._index = index + 1
         try:
             image = read_picture(path)
         except ImageError as error:

@@ -1,4 +1,4 @@
-"""Notices that a camera delivers the same picture again and again."""
+"""`FreezeDetector`: notices that a camera delivers the same picture again and again."""
 
 import numpy as np
 

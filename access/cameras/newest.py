@@ -1,4 +1,4 @@
-"""The newest frame of a live camera, whatever the camera and the network do."""
+"""`NewestFrameCamera`: reads a live camera in a thread, keeps the newest frame, and reconnects."""
 
 import threading
 from collections.abc import Callable

@@ -1,7 +1,9 @@
-"""A camera that OpenCV can open: a device by its number, or a stream by its address."""
+"""`OpenCvCamera`: a device by its number or path, or a stream by its address, read with OpenCV."""
 
+import re
 import sys
-from urllib.parse import urlsplit, urlunsplit
+from pathlib import Path
+from typing import TypeGuard
 
 import cv2
 
@@ -11,6 +13,9 @@ from models.ports import Clock
 
 MAX_DEVICE = 255
 DEVICE_BACKEND = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+DEVICE_FOLDER = Path("/dev")
+DEVICE_PATTERNS = ("video*", "v4l/by-id/*")
+"""Where Linux shows cameras; the names under by-id stay the same when the machine starts again."""
 
 
 class OpenCvCamera:
@@ -20,7 +25,8 @@ class OpenCvCamera:
     ever. A device has a fixed limit in its backend (10 s in V4L2).
 
     Args:
-        source: a device number, or an rtsp://, http:// or https:// address.
+        source: a device number, the absolute path of a device such as /dev/video0 or /dev/v4l/by-id/NAME, or
+            an rtsp://, http:// or https:// address.
         clock: stamps each frame when it has been decoded.
         width, height: asked of a device, in pixels; it may give the nearest it has. Streams ignore them.
         open_timeout_s, read_timeout_s: limits for a stream, in seconds.
@@ -50,6 +56,8 @@ class OpenCvCamera:
         Raises:
             CameraAbsentError: nothing there, busy, not allowed, or no answer within the limit.
         """
+        if _is_path(self._source) and not Path(self._source).exists():
+            raise CameraAbsentError(f"there is no {self._source}: {_devices_there()}")
         capture = cv2.VideoCapture()
         if not self._open(capture):
             capture.release()
@@ -87,7 +95,11 @@ class OpenCvCamera:
     def _open(self, capture: cv2.VideoCapture) -> bool:
         try:
             if isinstance(self._source, int):
-                return self._open_device(capture, self._source)
+                # OpenCV 5.0 crashes the process on a number that is no C int.
+                return 0 <= self._source <= MAX_DEVICE and self._open_device(capture, self._source)
+            if _is_path(self._source):
+                # by-id names are links, and V4L2 in OpenCV wants the device itself.
+                return self._open_device(capture, str(Path(self._source).resolve()))
             limits = [
                 *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._open_timeout_s * 1000)),
                 *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._read_timeout_s * 1000)),
@@ -98,9 +110,8 @@ class OpenCvCamera:
         except cv2.error:
             return False
 
-    def _open_device(self, capture: cv2.VideoCapture, device: int) -> bool:
-        # OpenCV 5.0 crashes the process on a number that is no C int.
-        if not 0 <= device <= MAX_DEVICE or not capture.open(device, DEVICE_BACKEND):
+    def _open_device(self, capture: cv2.VideoCapture, device: int | str) -> bool:
+        if not capture.open(device, DEVICE_BACKEND):
             return False
         width, height = self._size
         if width is not None and height is not None:
@@ -112,18 +123,36 @@ class OpenCvCamera:
 
     def _advice(self) -> str:
         shown = shown_source(self._source)
-        if isinstance(self._source, int):
+        if isinstance(self._source, int) or _is_path(self._source):
             return (
                 f"{shown} could not be opened: is it plugged in, is another program using it, "
-                "and may this user read /dev/video*?"
+                f"and may this user read it? {_devices_there()}"
             )
         return f"{shown} could not be opened: check the address, the user name and the network"
 
 
+def _is_path(source: int | str) -> TypeGuard[str]:
+    return isinstance(source, str) and source.startswith("/")
+
+
+def _devices_there() -> str:
+    """A sentence that lists the cameras this machine has."""
+    found = sorted(str(path) for pattern in DEVICE_PATTERNS for path in DEVICE_FOLDER.glob(pattern))
+    return f"this machine has {', '.join(found)}" if found else "this machine has no camera plugged in"
+
+
+_SHOWN_HOST = re.compile(
+    r"(?P<scheme>[a-z]+)://([^/?#]*@)?(?P<host>([\w.-]+|\[[\da-f:]+\])(:\d+)?)([/?#][^@]*)?", re.IGNORECASE
+)
+"""An address with a plain host. An @ after the host may belong to a password that was not escaped."""
+
+
 def shown_source(source: int | str) -> str:
-    """The source in words fit for a message or a log: without user name, password and query."""
-    if isinstance(source, int):
+    """The source for a message or a log: of an address the scheme, host and port alone.
+
+    Anything else in an address may hold a password: the user part, the query, and with some cameras the path.
+    """
+    if isinstance(source, int) or _is_path(source):
         return f"camera device {source}"
-    parts = urlsplit(source)
-    host = parts.netloc.rpartition("@")[2]
-    return f"the camera at {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
+    found = _SHOWN_HOST.fullmatch(source)
+    return f"the camera at {found['scheme']}://{found['host']}" if found else "the camera at its address"

@@ -1,7 +1,6 @@
-"""A camera before which people who do not exist come and go."""
+"""`SyntheticCamera`: a camera before which synthetic people come and go; nobody real is seen."""
 
-import math
-
+from access.cameras.due import newest_due
 from models.domain import Frame
 from models.errors import CameraLostError
 from models.ports import Clock
@@ -59,7 +58,7 @@ class SyntheticCamera:
         if self._start_s is None:
             raise CameraLostError("the camera is not open: enter it with `with` before reading")
         elapsed_s = self._clock.monotonic_s() - self._start_s
-        tick = max(self._tick, math.floor(elapsed_s * self._fps))
+        tick = newest_due(elapsed_s, self._fps, self._tick)
         scene_s = tick / self._fps
         if scene_s >= self._scene.duration_s and not self._repeat:
             return None

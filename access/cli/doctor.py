@@ -1,10 +1,15 @@
-"""The command `doctor`: checks every part of a door on its own, so that one fault does not hide another."""
+"""The command `doctor`: checks every part of a door on its own, so that one fault does not hide another.
+
+It creates nothing and fetches nothing.
+"""
 
 import dataclasses
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +17,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from access.cameras import open_camera
+from access.cameras import open_camera, shown_camera
 from models.cli.output import LineType, console_of
 from models.clock import SystemClock
-from models.errors import CameraLostError, DoorwardError, RegisterError, StorageFullError
-from models.release.weights import ensure_weights
+from models.errors import CameraLostError, DoorwardError, RegisterAbsentError, StorageFullError
+from models.release.weights import check_weights
 from models.settings.settings import Settings
 from models.site import open_register, open_site
 
@@ -49,6 +54,7 @@ class CheckResult:
 def examine(settings: Settings, *, with_camera: bool = True) -> list[CheckResult]:
     """Look at every part of a door; never raises a DoorwardError, each becomes a result."""
     checks: dict[str, Callable[[Settings], str]] = {
+        "version": _version,
         "weights": _weights,
         "key and database": _register,
         "index": _index,
@@ -67,20 +73,28 @@ def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Ch
         return CheckResult(part, False, str(error), error.code)
 
 
+def _version(_settings: Settings) -> str:
+    return f"Doorward {version('doorward')} under Python {platform.python_version()}"
+
+
 def _weights(settings: Settings) -> str:
-    ensure_weights(settings.weights.folder, settings.weights.source)
+    check_weights(settings.weights.folder)
     return f"the networks are in {settings.weights.folder}, their hashes are right"
 
 
 def _register(settings: Settings) -> str:
     if not Path(settings.storage.database).exists():
-        raise RegisterError("there is no register yet: `doorward enroll` makes it")
+        raise RegisterAbsentError(
+            f"there is no register in the home {settings.home}: name the right folder with --home, or enrol "
+            "somebody with `doorward enroll`, which makes it"
+        )
     with open_register(settings) as register:
         people = [person for person in register.people() if person.status == "active"]
     return f"the register opens with its key; {len(people)} people may be recognised"
 
 
 def _index(settings: Settings) -> str:
+    _weights(settings)  # without them opening the site would fetch them
     _register(settings)
     with open_site(settings) as site:
         gallery, threshold = site.gallery(), site.threshold()
@@ -105,13 +119,16 @@ def _clock(_settings: Settings) -> str:
 
 
 def _camera(settings: Settings) -> str:
-    clock = SystemClock()
-    with open_camera(settings.camera, clock) as camera:
+    shown = shown_camera(settings.camera)
+    with open_camera(settings.camera, SystemClock()) as camera:
         frame = camera.read()
     if frame is None:
-        raise CameraLostError(f"{settings.camera.source} delivered no picture")
+        raise CameraLostError(f"{shown} delivered no picture")
     height, width = frame.image.shape[:2]
-    return f"{settings.camera.source} delivers {width}x{height}"
+    delivers = f"{shown} delivers {width}x{height}"
+    if settings.camera.kind == "synthetic":
+        return f"NOBODY REAL IS SEEN: {delivers}; set camera.source (docs/how-to/connect-a-camera.md)"
+    return delivers
 
 
 def check_record(result: CheckResult) -> dict[str, Any]:
@@ -122,9 +139,14 @@ def check_record(result: CheckResult) -> dict[str, Any]:
 @app.command()
 def doctor(
     ctx: typer.Context,
-    camera: Annotated[bool, typer.Option(help="Open the configured camera too.")] = True,
+    camera: Annotated[
+        bool, typer.Option(metavar="", help="Open the configured camera too; a running kiosk holds it.")
+    ] = True,
 ) -> None:
-    """Look at every part of this door: ok, or what to do. Exit status 1 when something is wrong."""
+    """Check every part of this door: ok, or what to do. Creates and fetches nothing.
+
+    Exit status 1 when something is wrong.
+    """
     console = console_of(ctx)
     results = examine(console.settings, with_camera=camera)
     table = Table("part", "", "what was found", box=None)

@@ -4,24 +4,80 @@ from typing import Annotated
 
 import typer
 
-from access.cli import printing
+from access import printing
+from models.cli.dates import parse_time
 from models.cli.output import LineType, console_of
+from models.domain import PersonId
+from models.errors import UnknownPersonError
+from models.events import Outcome
+from models.register.register import Register
 from models.site import open_register
 
 app = typer.Typer()
+
+SHOWN = 20
+"""Events in the list when no time and no number is given."""
 
 
 @app.command()
 def events(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many of the newest.")] = 20,
+    *,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From when on: 2026-11-01 or 2026-11-01T08:00.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Before when; a date alone is its first moment.")
+    ] = None,
+    person: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whom the face was most like, let in or not.")
+    ] = None,
+    door: Annotated[str | None, typer.Option(metavar="ID", help="At this door.")] = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(metavar="OUTCOME", help="granted, denied or fault.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            min=1,
+            metavar="N",
+            help=f"The newest N; default: {SHOWN}, with a time or --csv all.",
+        ),
+    ] = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", metavar="", help="As a table for a spreadsheet, with a line of names.")
+    ] = False,
 ) -> None:
-    """The last decisions at the door, the oldest of them first."""
+    """List what was decided at the doors, the oldest first, in this machine's time zone."""
     console = console_of(ctx)
-    table = printing.events_table()
+    if as_csv and console.json:
+        raise typer.BadParameter("--csv and --json are two forms of the same list: give one of them")
+    everything = as_csv or since is not None or until is not None
     with open_register(console.settings) as register:
-        names = {person.person_id: person.name for person in register.people()}
-        for event in register.events(limit=limit):
-            table.add_row(*printing.event_cells(event, names, event.at.astimezone()))
-            console.emit(LineType.EVENT, printing.event_record(event, names))
-    console.show(table if table.row_count else "Nothing has happened yet.")
+        found = register.events(
+            since=None if since is None else parse_time(since),
+            until=None if until is None else parse_time(until),
+            person_id=None if person is None else _id_of(register, person),
+            door=door,
+            outcome=outcome,
+            limit=SHOWN if limit is None and not everything else limit,
+        )
+        names = {each.person_id: each.name for each in register.people()}
+    if as_csv:
+        typer.echo(printing.events_csv(found, names), nl=False)
+        return
+    table = printing.events_table()
+    for event in found:
+        table.add_row(*printing.event_cells(event, names, event.at.astimezone()))
+        console.emit(LineType.EVENT, printing.event_record(event, names))
+    chosen = everything or person or door or outcome
+    console.show(table if found else "No event fits." if chosen else "Nothing has happened yet.")
+
+
+def _id_of(register: Register, name: str) -> PersonId:
+    person = register.find_person(name)
+    if person is None:
+        raise UnknownPersonError(f"nobody is enrolled as {name}: see doorward people")
+    return person.person_id

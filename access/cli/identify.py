@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from access.cli import printing
+from access import printing
 from access.stills import StillChecker
 from models.cli.output import LineType, console_of
 from models.errors import InputError, error_record
@@ -15,8 +15,17 @@ app = typer.Typer()
 
 
 @app.command()
-def identify(ctx: typer.Context, photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...")]) -> None:
-    """Who is on each photo (1:N)? Without liveness. Exit status 1 when a photo could not be used."""
+def identify(
+    ctx: typer.Context,
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="Photos of one face each, as JPEG or PNG.")
+    ],
+) -> None:
+    """Who is on the photo, out of everyone enrolled (1:N)?
+
+    Judged as at the door, on one picture, without a check that a living person was there. Exit status 1 when
+    a photo could not be used. `doorward verify` compares with one person.
+    """
     console = console_of(ctx)
     failed = False
     with open_site(console.settings) as site:
@@ -34,8 +43,17 @@ def identify(ctx: typer.Context, photos: Annotated[list[Path], typer.Argument(me
 
 
 @app.command()
-def verify(ctx: typer.Context, name: str, photo: Path) -> None:
-    """Is this NAME (1:1)? Without liveness. The outcome says it; the exit status is 0 for either."""
+def verify(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name the person is enrolled under.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of one face.")],
+) -> None:
+    """Is it this person (1:1)?
+
+    Compares the photo with one person alone, under a threshold of its own, without a check that a living
+    person was there. The outcome says it; the exit status is 0 for either. `doorward identify` searches
+    everyone.
+    """
     console = console_of(ctx)
     with open_site(console.settings) as site:
         checker = StillChecker(site)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from access.cli import printing
+from access import printing
 from models.cli.output import LineType, console_of
 from models.site import open_site
 
@@ -14,19 +14,29 @@ app = typer.Typer()
 
 @app.command()
 def kiosk(ctx: typer.Context) -> None:
-    """Watch the configured camera and open the configured lock until stopped."""
-    from access.kiosk import log_events, run_kiosk, stopped_by_signals
+    """Watch the door's camera and open its lock until stopped; a line for each decision.
+
+    The camera is set by camera.source and the lock by lock.kind, in doorward.toml in the home or by the
+    variables DOORWARD_CAMERA__SOURCE and DOORWARD_LOCK__KIND. `doorward config show` prints what is in force,
+    `doorward doctor` tries it.
+    """
+    from access.kiosk import run_kiosk, stopped_by_signals
     from access.logs import configure_logging
 
     console = console_of(ctx)
     configure_logging(console.settings.log)
     with stopped_by_signals() as stop:
-        run_kiosk(console.settings, stop, log_events)
+        run_kiosk(console.settings, stop)
 
 
 @app.command()
-def replay(ctx: typer.Context, clip: Annotated[Path, typer.Argument(help="A video file.")]) -> None:
-    """The door's loop on a clip, with the clip's own clock: a line for each decision. Nothing opens."""
+def replay(
+    ctx: typer.Context, clip: Annotated[Path, typer.Argument(metavar="CLIP", help="A video file.")]
+) -> None:
+    """Show what the door would decide on a recorded clip: a line for each decision.
+
+    Nothing opens and nothing is recorded. The times are places in the clip.
+    """
     from access.replay import replay_clip
 
     console = console_of(ctx)

@@ -1,4 +1,4 @@
-"""The demo: people who do not exist are enrolled, then they and strangers come to a door that is not there.
+"""`receive`, `keep_open`: the demo, in which synthetic people are enrolled and come to a simulated door.
 
 Camera, lock and people are simulated; detector, network, gallery, register, audit and decision are the real
 ones. Enrolment is the real command in a process of its own: `access` and `enrollment` do not know each other.

@@ -1,9 +1,12 @@
-"""`run_headless`, `run_in_browser`: the demonstration as a summary, and as a page for who watches."""
+"""`run_headless`, `run_in_browser`: the demonstration as a summary, and as a page in the browser."""
+
+import socket
+import sys
 
 import typer
 from rich.table import Table
 
-from access.cli import printing
+from access import printing
 from access.demo import demonstration as show
 from access.loop import DoorLoop
 from models.cli.output import Console, LineType
@@ -12,21 +15,28 @@ from models.domain import Frame, LockState
 from models.events import DoorEvent
 from models.site import Site
 
+HEADINGS = ("visit", "who came", "outcome", "reason", "score", "margin", "")
+
 
 def run_headless(console: Console, site: Site, guests: list[show.Guest]) -> None:
-    """Receive everyone and say how it went. Raises typer.Exit(1) when a visit went wrong."""
-    table = Table("visit", "who came", "outcome", "reason", "score", "margin", "", box=None)
+    """Receive everyone and say how it went: in a terminal by a table at the end, else by a line per visit.
+
+    Raises:
+        typer.Exit: with status 1, when a visit went wrong.
+    """
+    table = Table(*HEADINGS, box=None)
+    at_once = not sys.stdout.isatty()
     visited = []
     with console.progress("Visits", len(guests)) as advance:
         for visit in show.receive(site, guests):
             visited.append(visit)
             record = visit_record(visit)
-            if console.json:
-                console.emit(LineType.DEMO_VISIT, record)
+            console.emit(LineType.DEMO_VISIT, record, _line(record) if at_once else None)
             table.add_row(*_cells(record))
             advance(1)
     summary = summarise(visited)
-    console.show(table)
+    if not at_once:
+        console.show(table)
     verdict = "[bold green]all right[/]" if summary["right"] else "[bold red]WRONG[/]"
     console.emit(
         LineType.DEMO_SUMMARY,
@@ -76,8 +86,22 @@ def _cells(record: dict[str, object]) -> list[str]:
     return [str(record["visit"]), str(record["who"]), outcome, str(record["reason"] or ""), *numbers, mark]
 
 
-def run_in_browser(console: Console, site: Site, guests: list[show.Guest], port: int) -> None:
-    """Show the door in the browser until stopped."""
+def _line(record: dict[str, object]) -> str:
+    visit, who, outcome, reason, score, margin, mark = _cells(record)
+    numbers = f"score {score}, margin {margin}" if margin else f"score {score}" if score else ""
+    padding = " " * (len("granted") - len(str(record["outcome"] or "nothing")))
+    return f"{visit:>3}  {who:16}  {outcome}{padding}  {reason:16}  {numbers:27}  {mark}"
+
+
+def run_in_browser(console: Console, site: Site, guests: list[show.Guest], listener: socket.socket) -> None:
+    """Show the door in the browser until stopped.
+
+    Args:
+        console: for the address, and a line for each decision.
+        site: the demo's.
+        guests: who comes, again and again.
+        listener: where the page is served.
+    """
     from access.display.live_page import LiveBoard, create_app, serve
     from access.kiosk import stopped_by_signals
 
@@ -87,17 +111,17 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], port:
     note = "A simulated door, and people who do not exist"
     threshold = site.threshold().value
 
-    def tell(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
+    def show_frame(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
         for event in events:
             board.record(event)
-            line = printing.event_line(event, names, f"{event.at:%H:%M:%S}")
+            line = printing.event_line(event, names, f"{event.at.astimezone():%H:%M:%S}")
             console.emit(LineType.EVENT, printing.event_record(event, names), line)
         board.show(frame, loop.visible, state, threshold)
 
-    with stopped_by_signals() as stop, serve(create_app(board, door, note), port) as address:
+    with stopped_by_signals() as stop, serve(create_app(board, door, note), listener) as address:
         console.emit(
             LineType.ADDRESS,
             {"address": address},
             f"See the door at [bold]{address}[/] (on this machine alone). Stop with Ctrl+C.",
         )
-        show.keep_open(site, guests, SystemClock(), stop.is_set, tell)
+        show.keep_open(site, guests, SystemClock(), stop.is_set, show_frame)

@@ -1,4 +1,4 @@
-"""The page on which a person watches the door of the demo. Only the demo imports this, never the kiosk."""
+"""`create_app`, `serve`: the page that shows the door of the demo. Only the demo imports this, no kiosk."""
 
 import socket
 import threading
@@ -186,25 +186,36 @@ def create_app(board: LiveBoard, door: str, note: str) -> Flask:
 
 
 @contextmanager
-def serve(app: Flask, port: int) -> Iterator[str]:
-    """Serve the page to this machine alone while inside; yields its address.
+def listen_on(port: int) -> Iterator[socket.socket]:
+    """Take a port of this machine while inside; who connects waits until `serve` answers.
 
     Args:
-        app: of `create_app`.
         port: 0 takes a free one.
 
     Raises:
         ConfigError: the port is taken.
     """
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"port {port} cannot be used ({error.strerror}): choose another by --port"
-        ) from error
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen()  # before it two programs could take the same port
+        except OSError as error:
+            raise ConfigError(
+                f"port {port} cannot be used ({error.strerror}): choose another by --port 8081, with make by "
+                'DEMO="--port 8081"'
+            ) from error
+        yield listener
+
+
+@contextmanager
+def serve(app: Flask, listener: socket.socket) -> Iterator[str]:
+    """Serve the page to this machine alone while inside; yields its address.
+
+    Args:
+        app: of `create_app`.
+        listener: of `listen_on`; closed at the end.
+    """
     channels: dict[int, Any] = {}
     server = create_server(app, map=channels, sockets=[listener], threads=4)
     thread = threading.Thread(target=server.run, name="live-page", daemon=True)

@@ -1,4 +1,4 @@
-"""A lock without hardware, for the demo and the tests, with every fault a real one can have."""
+"""`SimulatedLock`: a lock without hardware, for the demo and the tests, with the faults of a real one."""
 
 import math
 from enum import StrEnum

@@ -6,7 +6,6 @@ Only the last stage changes what doors use, in one transaction (`models.release.
 before leaves the old release in use and at most a draft, which the next run removes.
 """
 
-import fcntl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from models.release.store import (
 )
 from models.settings.settings import Settings
 from models.siamese.splits import hold_out
+from models.storage import single
 from models.storage.files import sha256_of
 
 NOTHING_LEARNT = (
@@ -141,7 +141,8 @@ def retrain(
 
     Raises:
         TrainingError: the site's photos do not suffice; the message says what is missing.
-        ReleaseError: another run is going on, the active release is damaged, or it changed in the meantime.
+        AlreadyRunningError: another run is going on.
+        ReleaseError: the active release is damaged, or it changed in the meantime.
     """
     with single_run_lock(releases_folder(settings)) as scratch:
         at_stage(Stage.GATHER)
@@ -186,17 +187,10 @@ def retrain(
 def single_run_lock(folder: Path) -> Iterator[Path]:
     """Hold the lock on re-training; yields a folder that is removed at the end.
 
-    The operating system releases the lock when the process ends, however it ends.
-
     Raises:
-        ReleaseError: another run holds it.
+        AlreadyRunningError: another run holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ReleaseError("another re-training is running: wait until it ends") from error
+    with single.single_run_lock(folder / ".lock", "another run is training already: wait for its end"):
         remove_drafts(folder)
         with tempfile.TemporaryDirectory(prefix=DRAFT_PREFIX, dir=folder) as scratch:
             yield Path(scratch)

@@ -3,16 +3,16 @@
 SciPy is imported when a command runs: a door must start without it.
 """
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli.dates import parse_time
 from models.cli.output import Console, LineType, console_of
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.errors import CalibrationError, InputError
+from models.errors import CalibrationError
 from models.release.store import PRETRAINED_ID, load_release
 from models.release.weights import ensure_weights
 from models.site import open_site
@@ -144,7 +144,7 @@ def whatif(
     other = settings.model_copy(
         update={"error_rates": settings.error_rates.model_copy(update={"target_fpir": target_fpir})}
     )
-    start = _start(since)
+    start = parse_time(since)
     with open_site(settings) as site:
         release = load_release(settings, site.register.active_release_id() or PRETRAINED_ID)
         found, _ = calibrate_gallery(site.register, release, other)
@@ -154,12 +154,3 @@ def whatif(
     replayed = replay_decisions(events, found.identify.threshold.value, settings.decision.min_margin)
     record = replay_record(replayed, found.identify, since)
     console.emit(LineType.WHATIF, record, replay_text(record))
-
-
-def _start(since: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise InputError(f"{since} is no date: write it as 2026-11-01 or 2026-11-01T08:00") from error
-    # A date without a zone is meant in this machine's.
-    return at if at.tzinfo is not None else at.astimezone()

@@ -80,16 +80,45 @@ def ensure_weights(folder: Path, source: str | None = None, report: Note = ignor
         ) from error
 
 
+def check_weights(folder: Path) -> None:
+    """Make sure that the networks are in `folder` with the promised bytes; fetches and makes nothing.
+
+    Raises:
+        WeightsUnavailableError: one is not there.
+        WeightsHashError: one has other bytes.
+    """
+    advice = "run doorward weights fetch"
+    for network in KNOWN_NETWORKS:
+        path = folder / network.file_name
+        if not path.is_file():
+            raise WeightsUnavailableError(f"there is no {network.file_name} in {folder}: {advice}")
+        if not _intact(path, network):
+            raise WeightsHashError(f"{path} is not the promised file, its SHA-256 differs: {advice}")
+    if not _noted(folder / SFACE_FLOAT_NAME):
+        raise WeightsUnavailableError(f"{SFACE_FLOAT_NAME} in {folder} is absent or damaged: {advice}")
+
+
+def _noted(path: Path) -> bool:
+    """True when a file is what the note beside it says."""
+    note = _note_of(path)
+    noted = note.read_bytes().split()[:1] if note.is_file() else []
+    return path.is_file() and noted == [sha256_of(path).encode()]
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 def _intact(path: Path, network: KnownNetwork) -> bool:
     # The length is compared first: it spares hashing a file that cannot be the one.
     return path.is_file() and path.stat().st_size == network.size_bytes and sha256_of(path) == network.sha256
 
 
 def _ensure_float(folder: Path, report: Note) -> Path:
-    """Return the float32 network; it is made anew when absent or when its hash differs from the noted one."""
-    path, note = folder / SFACE_FLOAT_NAME, folder / f"{SFACE_FLOAT_NAME}.sha256"
-    noted = note.read_bytes().split()[:1] if note.is_file() else []
-    if not path.is_file() or noted != [sha256_of(path).encode()]:
+    """The float32 network, remade when it is absent or is not what its note beside it says."""
+    path = folder / SFACE_FLOAT_NAME
+    note = _note_of(path)
+    if not _noted(path):
         # Only here is ONNX needed; a door that starts with the file in place does without.
         from models.release.dequantise import read_sface
         from models.release.folding import write_folded

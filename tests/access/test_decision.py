@@ -80,7 +80,7 @@ def test_a_single_enrolled_person_needs_no_runner_up() -> None:
         ({"lock": LockState.JAMMED}, DenyReason.LOCK_FAULT),
     ],
 )
-def test_each_lack_has_its_reason(change: dict[str, object], reason: DenyReason) -> None:
+def test_each_missing_condition_has_its_deny_reason(change: dict[str, object], reason: DenyReason) -> None:
     decision = decide(replace(GOOD, **change), LIMITS, THRESHOLD, 10.0)  # type: ignore[arg-type]
     assert isinstance(decision, Deny)
     assert decision.reason is reason
@@ -111,7 +111,7 @@ def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
         {"max_faces": 0},
     ],
 )
-def test_limits_that_demand_nothing_are_refused(change: dict[str, float]) -> None:
+def test_evidence_limits_below_their_range_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(LIMITS, **change)  # type: ignore[arg-type]
 
@@ -175,5 +175,5 @@ def test_stale_evidence_never_opens(evidence: Evidence, age_s: float) -> None:
 
 
 @given(evidences, st.sampled_from([LockState.UNKNOWN, LockState.JAMMED]))
-def test_a_dead_lock_is_never_told_to_open(evidence: Evidence, state: LockState) -> None:
+def test_a_lock_that_cannot_move_is_never_unlocked(evidence: Evidence, state: LockState) -> None:
     assert isinstance(decide(replace(evidence, lock=state), LIMITS, THRESHOLD, 10.0), Deny)

@@ -64,7 +64,7 @@ def test_a_small_gallery_leaves_places_empty(enrolled: int) -> None:
     assert (found.best is None, found.runner_up) == (enrolled == 0, None)
 
 
-def test_pictures_that_contradict_each_other_say_nothing() -> None:
+def test_pictures_whose_mean_has_no_length_are_an_error() -> None:
     evidence = TrackEvidence()
     for sign in (1, -1):
         vector = (sign * np.eye(D)[0]).astype(np.float32)
@@ -73,7 +73,7 @@ def test_pictures_that_contradict_each_other_say_nothing() -> None:
         evidence.fuse()
 
 
-def test_nothing_accepted_is_nothing_to_search() -> None:
+def test_without_an_accepted_picture_nothing_is_searched() -> None:
     assert TrackEvidence().fuse() is None
     assert TrackEvidence().search(Gallery.build([], MODEL)) is None
 

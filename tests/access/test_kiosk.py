@@ -1,21 +1,25 @@
-"""The daemon: what it loads, what it does when the camera or the process is in trouble, and how it stops."""
+"""The kiosk: what it loads, what it logs, what it does when the camera is in trouble, and how it stops."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
-from access.kiosk import log_events, run_kiosk, stopped_by_signals, watch_camera
+from access.kiosk import log_events, look_up_names, run_kiosk, stopped_by_signals, watch_camera
 from access.logs import configure_logging
-from models.domain import Frame
+from models.domain import Frame, PersonId
 from models.errors import (
+    AlreadyRunningError,
     CameraAbsentError,
     CameraError,
     CameraFrozenError,
@@ -26,11 +30,14 @@ from models.events import DoorEvent
 from models.ports import Camera
 from models.settings.log import LogSettings
 from models.settings.settings import Settings
+from models.site import Site
+from models.storage.single import single_run_lock
 from models.synthetic.people import SyntheticPerson
 from models.synthetic.scene import Appearance, Scene, write_clip
 from tests.access.conftest import Enrol
-from tests.access.door import FRAME_S, Door, Stand, picture
+from tests.access.door import ADA, FRAME_S, Door, Stand, picture
 from tests.conftest import ROOT
+from tests.door_events import door_event
 
 PERSON = SyntheticPerson(501)
 
@@ -59,7 +66,7 @@ class ScriptedCamera:
         return Frame(picture([item]), self._door.clock.monotonic_s())
 
 
-def told(events: list[DoorEvent]) -> list[tuple[str, str]]:
+def outcomes(events: list[DoorEvent]) -> list[tuple[str, str]]:
     return [(event.outcome, str(event.reason)) for event in events]
 
 
@@ -67,8 +74,9 @@ def told(events: list[DoorEvent]) -> list[tuple[str, str]]:
 def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(error: CameraError) -> None:
     door, events = Door(), list[DoorEvent]()
     camera = ScriptedCamera(door, [error, error, error, Stand(1), Stand(1), Stand(1)])
-    watch_camera(lambda: camera, door.loop, threading.Event(), events.extend)
-    assert told(events) == [("fault", "camera_fault"), ("granted", "recognised")]
+    ended = watch_camera(lambda: camera, door.loop, threading.Event(), events.extend)
+    assert outcomes(events) == [("fault", "camera_fault"), ("granted", "recognised")]
+    assert ended
 
 
 def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,20 +93,53 @@ def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.
         yield ScriptedCamera(door, [Stand(1)] * 3)
 
     watch_camera(connect, door.loop, threading.Event(), events.extend)  # type: ignore[arg-type]
-    assert told(events) == [("fault", "camera_fault"), ("granted", "recognised")]
+    assert outcomes(events) == [("fault", "camera_fault"), ("granted", "recognised")]
+
+
+def test_the_first_frame_is_reported_once_and_not_before_it_came() -> None:
+    door, reported = Door(), list[str]()
+    camera = ScriptedCamera(door, [CameraLostError("not yet"), Stand(1), CameraLostError("gone"), Stand(1)])
+
+    def note_fault(events: list[DoorEvent]) -> None:
+        reported.extend(event.outcome for event in events)
+
+    watch_camera(
+        lambda: camera, door.loop, threading.Event(), note_fault, lambda: reported.append("first frame")
+    )
+    assert reported == ["fault", "first frame"]
+
+
+def test_a_recording_that_is_absent_ends_the_start() -> None:
+    door, events = Door(), list[DoorEvent]()
+
+    @contextmanager
+    def connect() -> Iterator[Camera]:
+        raise CameraAbsentError("there is no clip")
+        yield
+
+    with pytest.raises(CameraAbsentError, match="no clip"):
+        watch_camera(
+            connect,  # type: ignore[arg-type]
+            door.loop,
+            threading.Event(),
+            events.extend,
+            retry_absent=False,
+        )
+    assert events == []
 
 
 def test_stopping_ends_it_at_the_next_frame_and_writes_what_is_open() -> None:
     door, events, stop = Door(), list[DoorEvent](), threading.Event()
     camera = ScriptedCamera(door, [Stand(1, good=False)] * 1000)
 
-    def tell(happened: list[DoorEvent]) -> None:
+    def stop_after_five(happened: list[DoorEvent]) -> None:
         events.extend(happened)
         if door.loop.visible and door.loop.visible[0].frames_seen == 5:
             stop.set()
 
-    watch_camera(lambda: camera, door.loop, stop, tell)
-    assert told(events) == [("denied", "poor_quality")]
+    ended = watch_camera(lambda: camera, door.loop, stop, stop_after_five)
+    assert outcomes(events) == [("denied", "poor_quality")]
+    assert not ended
 
 
 def test_signals_ask_to_stop_and_the_old_handlers_come_back() -> None:
@@ -118,20 +159,92 @@ def test_a_wrong_key_is_a_typed_error_before_anything_moves(settings: Settings) 
         run_kiosk(settings, threading.Event())
 
 
-def test_events_are_logged_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(LogSettings(format="json"))
+def decisions() -> list[DoorEvent]:
+    """A grant to Ada, and a fault."""
     door = Door()
-    log_events(door.watch(Stand(1), frames=3) + door.loop.fault(CameraLostError("gone")))
-    granted, fault = (json.loads(line) for line in capsys.readouterr().err.splitlines())
-    assert (granted["event"], granted["outcome"], granted["level"]) == ("decision", "granted", "info")
-    assert (fault["reason"], fault["detail"], fault["level"]) == ("camera_fault", "gone", "warning")
+    return door.watch(Stand(1), frames=3) + door.loop.fault(CameraLostError("no [picture]"))
+
+
+def test_events_are_logged_as_json_with_the_fields_of_the_event(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings(format="json"))
+    events = decisions()
+    log_events(events, lambda _event: {ADA: "Ada"})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    added = [{name: line.pop(name) for name in ("event", "level", "timestamp")} for line in lines]
+    assert lines == [event.to_record() for event in events]
+    assert [(each["event"], each["level"]) for each in added] == [
+        ("decision", "info"),
+        ("decision", "warning"),
+    ]
+
+
+@pytest.fixture
+def honolulu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's zone is ten hours behind UTC."""
+    monkeypatch.setenv("TZ", "HST10")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_console_shows_a_decision_as_replay_does_in_local_time_without_ids(
+    capsys: pytest.CaptureFixture[str], honolulu: None
+) -> None:
+    configure_logging(LogSettings())
+    log_events(decisions(), lambda _event: {ADA: "Ada [b]"})
+    granted, fault = capsys.readouterr().err.splitlines()
+    assert granted == "22:00:00  track 1   granted    Ada [b] 1.000, next -0.090, needed 0.500"
+    assert fault == "22:00:00            fault  The camera is out of order. no [picture]"
+
+
+def test_a_person_without_a_name_is_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings())
+    log_events(decisions()[:1])
+    line = capsys.readouterr().err
+    assert "somebody 1.000" in line
+    assert ADA not in line
+
+
+def test_other_messages_on_a_console_are_short(capsys: pytest.CaptureFixture[str], honolulu: None) -> None:
+    configure_logging(LogSettings())
+    structlog.get_logger().info("the door is watched", door="front")
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"\d\d:\d\d:\d\d \[info\] the door is watched door=front\n", line)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_colours_are_for_terminals_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    configure_logging(LogSettings())
+    log_events(decisions())
+    structlog.get_logger().warning("the door is watched", door="front")
+    lines = capsys.readouterr().err.splitlines()
+    assert [("\x1b[" in line) for line in lines] == [terminal] * 3
+
+
+def test_the_level_of_the_log_holds_for_decisions_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings(level="warning"))
+    log_events(decisions())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "fault" in line
+
+
+def test_a_name_that_cannot_be_read_does_not_stop_the_door(site: Site, enrol: Enrol) -> None:
+    ada = enrol(site, "Ada", [PERSON.portrait(seed=1)])
+    event = door_event(person_id=ada.person_id)
+    assert look_up_names(site.register, event) == {ada.person_id: "Ada"}
+    assert look_up_names(site.register, door_event(person_id=PersonId("f" * 32))) == {}
+    assert look_up_names(site.register, door_event()) == {}
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """An enrolled person comes and stands there."""
     path = tmp_path / "visit.mp4"
-    write_clip(Scene((Appearance(PERSON, 0.0, 3.0, seed=1),)), path, fps=10)
+    write_clip(Scene((Appearance(PERSON, 0.0, 6.0, seed=1),)), path, fps=10)
     return path
 
 
@@ -170,23 +283,70 @@ def test_the_process_opens_the_door_without_torch_or_flask(
     assert {"cv2", "openvino", "faiss"} <= set(out.split())
     lines = [json.loads(line) for line in err.splitlines()]
     assert ("decision", "granted") in [(line["event"], line.get("outcome")) for line in lines]
-    assert lines[-1]["event"] == "the door is locked"
+    said = [line["event"] for line in lines]
+    assert said[0] == "the door is watched"
+    assert said[-2:] == ["the clip has ended", "the door is locked"]
     with open_site(settings, create=True) as site:
         assert [event.outcome for event in site.register.events()] == ["granted"]
 
 
-def test_sigterm_locks_and_leaves_with_0(settings: Settings) -> None:
-    process = kiosk_process(settings, "synthetic", "from access.kiosk import main; raise SystemExit(main())")
+KIOSK = "from access.kiosk import main; raise SystemExit(main())"
+
+
+def said_by(process: "subprocess.Popen[str]", event: str) -> list[str]:
+    """What a kiosk logs until it logs `event`."""
     assert process.stderr is not None
-    first = json.loads(process.stderr.readline())
-    assert first["event"] == "the door is watched"
+    said = [json.loads(process.stderr.readline())["event"]]
+    while said[-1] != event:
+        said.append(json.loads(process.stderr.readline())["event"])
+    return said
+
+
+def test_sigterm_locks_and_leaves_with_0(settings: Settings) -> None:
+    process = kiosk_process(settings, "synthetic", KIOSK)
+    assert said_by(process, "the door is watched") == [
+        "the camera is synthetic: nobody real is seen",
+        "the door is watched",
+    ]
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
-    assert json.loads(err.splitlines()[-1])["event"] == "the door is locked"
+    said = [json.loads(line)["event"] for line in err.splitlines()]
+    assert said[-1] == "the door is locked"
+    assert "the synthetic has ended" not in said
 
 
-def test_main_says_why_it_cannot_begin(
+def test_a_second_kiosk_of_a_door_is_refused_and_the_first_goes_on(settings: Settings) -> None:
+    first = kiosk_process(settings, "synthetic", KIOSK)
+    said_by(first, "the door is watched")
+    with pytest.raises(AlreadyRunningError, match=r"door front runs on .*door\.id or another --home"):
+        run_kiosk(settings, threading.Event())
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=30)
+    assert first.returncode == 0
+
+
+def test_kiosks_of_two_doors_share_a_home(settings: Settings) -> None:
+    side = settings.model_copy(update={"door": settings.door.model_copy(update={"id": "side"})})
+    stop = threading.Event()
+    stop.set()
+    with single_run_lock(settings.home / "kiosk-front.lock", "the front door's"):
+        run_kiosk(side, stop)
+        with pytest.raises(AlreadyRunningError):
+            run_kiosk(settings, stop)
+
+
+def test_a_kiosk_with_a_wrong_clip_says_that_alone(settings: Settings) -> None:
+    process = kiosk_process(settings, "none.mp4", KIOSK)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [(line["event"], line["error"]) for line in lines] == [("the door cannot begin", "camera_absent")]
+    assert f"{settings.home}/none.mp4" in lines[0]["message"]
+
+
+def test_main_logs_why_the_door_cannot_begin(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from access.kiosk import main

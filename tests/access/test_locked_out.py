@@ -89,7 +89,7 @@ def wait_for_news(watch: SiteWatch, revision: int) -> None:
 
 
 @pytest.mark.parametrize("how", [PersonStatus.SUSPENDED, PersonStatus.REVOKED, "erased"])
-def test_whoever_is_locked_out_stays_outside_within_seconds(
+def test_a_person_who_lost_access_is_denied_within_seconds(
     watched: tuple[WatchedDoor, SiteWatch, PersonId], desk: Register, how: str
 ) -> None:
     door, watch, ada = watched

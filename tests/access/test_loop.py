@@ -24,7 +24,7 @@ from models.events import DoorEvent
 from tests.access.door import ADA, BOB, LIMITS, STRANGER, Door, Stand
 
 
-def told(events: list[DoorEvent]) -> list[tuple[str, str]]:
+def outcomes(events: list[DoorEvent]) -> list[tuple[str, str]]:
     return [(event.outcome, str(event.reason)) for event in events]
 
 
@@ -47,23 +47,23 @@ def test_an_enrolled_person_gets_in_at_the_third_picture_and_is_written_down_fir
     assert door.lock.written_at_unlock == [[event]]
 
 
-def test_the_lock_is_never_released_when_the_grant_cannot_be_written() -> None:
+def test_the_lock_is_never_unlocked_when_the_grant_cannot_be_written() -> None:
     door = Door()
     door.audit.broken = True
     events = door.watch(Stand(1), frames=20)
-    assert told(events) == [("fault", "register_fault")]
+    assert outcomes(events) == [("fault", "register_fault")]
     assert not events[0].written
     assert door.lock.written_at_unlock == []
     assert [visit.decision for visit in door.loop.visible] == [Deny(DenyReason.REGISTER_FAULT)]
     door.audit.broken = False
-    assert told(door.show(Stand(1))) == [("granted", "recognised")]
+    assert outcomes(door.show(Stand(1))) == [("granted", "recognised")]
 
 
 def test_a_stranger_is_denied_once_and_not_in_every_frame() -> None:
     door = Door()
-    assert told(door.watch(Stand(STRANGER), frames=30)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(STRANGER), frames=30)) == [("denied", "not_recognised")]
     assert door.empty() == []
-    assert told(door.watch(Stand(STRANGER), frames=5)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(STRANGER), frames=5)) == [("denied", "not_recognised")]
     assert door.lock.written_at_unlock == []
 
 
@@ -76,48 +76,48 @@ def test_a_lookalike_of_two_people_is_ambiguous() -> None:
 
 def test_after_a_grant_the_track_rests_unembedded_and_is_judged_again_later() -> None:
     door = Door(limits=replace(LIMITS, cooldown_s=2.0))
-    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    assert outcomes(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
     embedded = door.encoder.embedded
     assert door.watch(Stand(1), frames=18) == []
     assert door.encoder.embedded == embedded
-    assert told(door.watch(Stand(1), frames=5)) == [("granted", "recognised")]
+    assert outcomes(door.watch(Stand(1), frames=5)) == [("granted", "recognised")]
 
 
 def test_a_denied_track_may_still_be_granted_when_the_person_becomes_known() -> None:
     door = Door()
     door.enrol(2)
-    assert told(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
     door.enrol(1, 2)
-    assert told(door.show(Stand(1))) == [("granted", "recognised")]
+    assert outcomes(door.show(Stand(1))) == [("granted", "recognised")]
 
 
 def test_a_person_revoked_meanwhile_stays_outside() -> None:
     door = Door()
     door.watch(Stand(1), frames=2)
     door.enrol(2)
-    assert told(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(1), frames=5)) == [("denied", "not_recognised")]
 
 
-def test_a_swap_of_people_inside_a_track_borrows_nothing() -> None:
+def test_a_person_who_takes_anothers_place_in_a_track_starts_without_evidence() -> None:
     door = Door()
     assert door.watch(Stand(1), frames=2) == []
-    assert told(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]
     assert door.lock.written_at_unlock == []
-    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    assert outcomes(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
 
 
 def test_whoever_replaces_a_denied_person_in_the_same_track_is_denied_anew() -> None:
     door = Door()
     first = door.watch(Stand(3), frames=5)
     second = door.watch(Stand(4), frames=5)
-    assert told(first) == told(second) == [("denied", "not_recognised")]
+    assert outcomes(first) == outcomes(second) == [("denied", "not_recognised")]
     assert first[0].track == second[0].track
 
 
-def test_with_nobody_enrolled_everyone_is_told_so_at_once() -> None:
+def test_with_nobody_enrolled_everyone_is_denied_at_the_first_frame() -> None:
     door = Door()
     door.enrol()
-    assert told(door.show(Stand(1))) == [("denied", "nobody_enrolled")]
+    assert outcomes(door.show(Stand(1))) == [("denied", "nobody_enrolled")]
     assert door.watch(Stand(1), frames=10) == []
 
 
@@ -139,7 +139,7 @@ def test_poor_pictures_are_written_when_the_person_leaves() -> None:
 def test_better_pictures_after_poor_ones_open_the_door() -> None:
     door = Door()
     door.watch(Stand(1, good=False), frames=10)
-    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    assert outcomes(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
     assert door.empty() == []
 
 
@@ -149,10 +149,10 @@ def test_too_few_pictures_are_written_when_the_clip_ends() -> None:
     assert door.loop.finish() == []
     door = Door(limits=replace(LIMITS, window_s=0.15))
     door.watch(Stand(1), frames=4)
-    assert told(door.loop.finish()) == [("denied", "not_enough_evidence")]
+    assert outcomes(door.loop.finish()) == [("denied", "not_enough_evidence")]
 
 
-def test_a_face_that_only_flickers_is_no_event() -> None:
+def test_a_face_seen_for_too_few_frames_is_no_event() -> None:
     door = Door()
     door.watch(Stand(1), frames=2)
     assert door.empty() == []
@@ -161,7 +161,7 @@ def test_a_face_that_only_flickers_is_no_event() -> None:
 def test_two_people_are_judged_each_by_their_own_pictures() -> None:
     door = Door()
     events = door.watch(Stand(1), Stand(STRANGER, left=400), frames=5)
-    assert sorted(told(events)) == [("denied", "not_recognised"), ("granted", "recognised")]
+    assert sorted(outcomes(events)) == [("denied", "not_recognised"), ("granted", "recognised")]
     assert len({event.track for event in events}) == 2
 
 
@@ -180,28 +180,28 @@ def test_passers_by_are_not_followed() -> None:
 
 
 @pytest.mark.parametrize("late_s", [0.6, -0.6])
-def test_a_picture_of_another_time_is_dropped_unseen(late_s: float) -> None:
+def test_a_picture_that_is_too_old_or_from_the_future_is_not_judged(late_s: float) -> None:
     door = Door()
     events = [event for _ in range(10) for event in door.show(Stand(1), late_s=late_s)]
-    assert told(events) == [("fault", "stale_frame")]
+    assert outcomes(events) == [("fault", "stale_frame")]
     assert door.encoder.embedded == 0
 
 
 @pytest.mark.parametrize("trouble", [LockEvent.JAM, LockEvent.LOSE_POWER, LockEvent.STOP_ANSWERING])
-def test_a_lock_in_trouble_is_not_told_to_open(trouble: LockEvent) -> None:
+def test_a_lock_in_trouble_is_not_unlocked(trouble: LockEvent) -> None:
     door = Door()
     door.lock.inject(trouble)
-    assert told(door.watch(Stand(1), frames=10)) == [("denied", "lock_fault")]
+    assert outcomes(door.watch(Stand(1), frames=10)) == [("denied", "lock_fault")]
     assert door.lock.written_at_unlock == []
 
 
-def test_a_lock_that_fails_when_told_to_open_is_a_fault_and_tried_again_after_the_cooldown() -> None:
+def test_a_lock_that_fails_to_unlock_is_a_fault_and_tried_again_after_the_cooldown() -> None:
     door = Door(limits=replace(LIMITS, cooldown_s=6.0))
     door.lock.close()
     expected = [("granted", "recognised"), ("fault", "lock_fault")]
-    assert told(door.watch(Stand(1), frames=30)) == expected
+    assert outcomes(door.watch(Stand(1), frames=30)) == expected
     assert [visit.decision for visit in door.loop.visible] == [Deny(DenyReason.LOCK_FAULT)]
-    assert told(door.watch(Stand(1), frames=40)) == expected
+    assert outcomes(door.watch(Stand(1), frames=40)) == expected
 
 
 @pytest.mark.parametrize(
@@ -222,13 +222,13 @@ def test_every_typed_failure_denies_with_its_reason(error: Exception, reason: st
     assert (event.outcome, event.reason, event.detail, event.written) == ("fault", reason, str(error), True)
     assert door.lock.written_at_unlock == []
     door.encoder.error = None
-    assert told(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
+    assert outcomes(door.watch(Stand(1), frames=3)) == [("granted", "recognised")]
 
 
 def test_an_unreadable_register_keeps_the_door_shut() -> None:
     door = Door()
     door.view_error = StorageFullError("no space")
-    assert told(door.watch(Stand(1), frames=10)) == [("fault", "register_fault")]
+    assert outcomes(door.watch(Stand(1), frames=10)) == [("fault", "register_fault")]
     assert door.lock.written_at_unlock == []
 
 
@@ -246,9 +246,9 @@ def test_a_camera_lost_for_an_hour_is_one_event() -> None:
     for _ in range(3600):
         door.clock.sleep(1.0)
         events += door.loop.fault(CameraLostError("gone"))
-    assert told(events) == [("fault", "camera_fault")]
+    assert outcomes(events) == [("fault", "camera_fault")]
     door.clock.sleep(60.0)
-    assert told(door.loop.fault(CameraLostError("gone"))) == [("fault", "camera_fault")]
+    assert outcomes(door.loop.fault(CameraLostError("gone"))) == [("fault", "camera_fault")]
 
 
 def test_a_grant_that_took_too_long_to_write_is_not_acted_on() -> None:
@@ -261,12 +261,12 @@ def test_a_grant_that_took_too_long_to_write_is_not_acted_on() -> None:
 
     door.audit.append = slow  # type: ignore[method-assign]
     events = door.watch(Stand(1), frames=3)
-    assert told(events) == [("granted", "recognised"), ("fault", "register_fault")]
+    assert outcomes(events) == [("granted", "recognised"), ("fault", "register_fault")]
     assert "too late" in events[-1].detail
     assert door.lock.written_at_unlock == []
     assert door.lock.state() is LockState.LOCKED
     door.audit.append = written  # type: ignore[method-assign]
-    assert told(door.watch(Stand(1), frames=3))[-1] == ("granted", "recognised")
+    assert outcomes(door.watch(Stand(1), frames=3))[-1] == ("granted", "recognised")
     assert door.lock.state() is LockState.UNLOCKED
 
 
@@ -291,4 +291,4 @@ def test_setting_the_time_of_day_neither_opens_the_door_nor_keeps_it_open_or_shu
     assert door.lock.state() is LockState.UNLOCKED
     clock.sleep(0.2 + 0.1)
     assert door.lock.state() is LockState.LOCKED
-    assert told(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]
+    assert outcomes(door.watch(Stand(STRANGER), frames=10)) == [("denied", "not_recognised")]

@@ -13,7 +13,7 @@ from models.settings.settings import Settings
 from models.site import open_site
 from models.synthetic.people import SyntheticPerson
 from tests.access.conftest import Enrol
-from tests.access.test_kiosk import kiosk_process
+from tests.access.test_kiosk import KIOSK, kiosk_process, said_by
 
 NEXT_NETWORK = "sface-site-next"
 
@@ -39,9 +39,9 @@ def test_a_running_kiosk_takes_a_promoted_release_without_a_restart(
     with open_site(settings, create=True) as site:
         enrol(site, "Ada", [SyntheticPerson(7).portrait(seed=1)])
     release_id = save_next_release(releases_folder(settings), weights)
-    process = kiosk_process(settings, "synthetic", "from access.kiosk import main; raise SystemExit(main())")
+    process = kiosk_process(settings, "synthetic", KIOSK)
+    said_by(process, "the door is watched")
     assert process.stderr is not None
-    assert json.loads(process.stderr.readline())["event"] == "the door is watched"
     with open_site(settings, create=True) as site:
         promote(settings, site.register, release_id)
     loaded = next(line for line in map(json.loads, process.stderr) if line["event"] == "site view loaded")

@@ -70,7 +70,7 @@ def test_a_register_unreadable_for_too_long_closes_the_door() -> None:
     assert watch.current().revision == 1
 
 
-def test_a_watch_that_stopped_watching_closes_the_door_too() -> None:
+def test_a_watch_whose_thread_stopped_raises_after_the_limit() -> None:
     register, clock = Registry(), SimulatedClock()
     watch = SiteWatch(register.gallery_revision, register.load, clock, limit_s=30.0)
     clock.sleep(31.0)
@@ -78,7 +78,7 @@ def test_a_watch_that_stopped_watching_closes_the_door_too() -> None:
         watch.current()
 
 
-def test_without_a_first_view_there_is_no_watch() -> None:
+def test_a_watch_cannot_start_without_a_first_view() -> None:
     register = Registry()
     register.broken = True
     with pytest.raises(RegisterLockedError):

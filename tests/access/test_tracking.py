@@ -30,7 +30,7 @@ def face(x: float, y: float = 200.0, size: float = 80.0, score: float = 0.9) -> 
         )
     )
 )
-def test_no_other_assignment_costs_less(costs: np.ndarray) -> None:
+def test_the_assignment_has_the_least_cost_of_all(costs: np.ndarray) -> None:
     clipped = np.minimum(costs, UNMATCHED_COST)
     short, long = sorted(costs.shape)
     wide = clipped if costs.shape[0] == short else clipped.T
@@ -94,7 +94,7 @@ def test_a_track_survives_a_gap_of_half_a_second_and_no_longer(gap_s: float, sam
     assert (after.track_id == before.track_id) is same
 
 
-def test_a_walker_hidden_for_a_moment_is_expected_further_on() -> None:
+def test_a_face_hidden_for_a_moment_is_expected_where_its_velocity_leads() -> None:
     tracker = Tracker()
     for step in range(10):
         [before] = tracker.update([face(100 + 20 * step)], step / FPS)
@@ -108,7 +108,7 @@ def test_a_walker_hidden_for_a_moment_is_expected_further_on() -> None:
     assert other.track_id != before.track_id, "somebody who is behind where the walker was is somebody else"
 
 
-def test_a_track_tells_its_history_and_ended_tracks_are_not_live() -> None:
+def test_a_track_has_its_start_and_frames_and_ended_tracks_are_not_live() -> None:
     tracker = Tracker()
     tracker.update([face(100), face(400)], 0.0)
     assert tracker.live_ids == {1, 2}
@@ -130,7 +130,7 @@ def test_time_does_not_go_back() -> None:
         tracker.update([], math.nan)
 
 
-def test_a_face_that_is_no_box_never_continues_a_track() -> None:
+def test_a_face_without_a_finite_box_never_continues_a_track() -> None:
     tracker = Tracker()
     [first] = tracker.update([face(200)], 0.0)
     broken = [face(math.nan), face(200, size=0.0), face(200, size=math.inf)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from access.display.live_page import LiveBoard, create_app, serve
+from access.display.live_page import LiveBoard, create_app, listen_on, serve
 from models.domain import Frame
 from tests.access.door import ADA, Door, Stand, picture
 
@@ -40,7 +40,7 @@ def test_the_page_follows_the_door_without_being_reloaded(page: Page) -> None:
     faults: list[str] = []
     board, door = LiveBoard({ADA: "Ada <b>"}.__getitem__), Door()
     page.on("pageerror", lambda error: faults.append(error.message))
-    with serve(create_app(board, "front", "A test"), 0) as address:
+    with listen_on(0) as listener, serve(create_app(board, "front", "A test"), listener) as address:
         page.goto(address)
         expect(page.locator("#headline")).to_have_text("Nobody is at the door")
         for _ in range(3):

@@ -58,7 +58,7 @@ def audit(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Audit, Reader
     return RegisterAudit(register), read
 
 
-def test_events_are_there_when_append_returns_whole_and_in_order(audit: tuple[Audit, Reader]) -> None:
+def test_events_are_readable_whole_and_in_order_once_append_returns(audit: tuple[Audit, Reader]) -> None:
     kept, read = audit
     assert read() == []
     for count, event in enumerate(EVENTS, start=1):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from access.cameras import opencv
 from access.cameras.clip import ClipCamera
 from access.cameras.folder import FolderCamera
 from access.cameras.newest import NewestFrameCamera
@@ -36,13 +37,18 @@ class Subject:
     absent: Camera | None
 
 
-def clip(folder: Path, stack: ExitStack) -> Subject:
-    writer = cv2.VideoWriter(str(folder / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
-    for index in range(FRAMES):
+def write_video(path: Path, frames: int) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
+    for index in range(frames):
         writer.write(numbered_picture(index))
     writer.release()
+    return path
+
+
+def clip(folder: Path, stack: ExitStack) -> Subject:
     clock = SimulatedClock()
-    return Subject(ClipCamera(folder / "a.avi", clock), clock, True, ClipCamera(folder / "b.avi", clock))
+    camera = ClipCamera(write_video(folder / "a.avi", FRAMES), clock)
+    return Subject(camera, clock, True, ClipCamera(folder / "b.avi", clock))
 
 
 def pictures(folder: Path, stack: ExitStack) -> Subject:
@@ -59,44 +65,53 @@ def synthetic(folder: Path, stack: ExitStack) -> Subject:
     return Subject(camera, clock, True, None)
 
 
-def stream(folder: Path, stack: ExitStack) -> Subject:
+def device(folder: Path, stack: ExitStack) -> Subject:
+    """A device without its driver: a link that leads to a long video, which FFmpeg reads in place of V4L2."""
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(opencv, "DEVICE_BACKEND", cv2.CAP_FFMPEG)
+    link = folder / "usb-CAMERA-video-index0"
+    link.symlink_to(write_video(folder / "video0.avi", 10 * FRAMES))
+    clock = SystemClock()
+    return Subject(
+        OpenCvCamera(str(link), clock), clock, False, OpenCvCamera(str(folder / "usb-GONE"), clock)
+    )
+
+
+def unwrapped_stream(folder: Path, stack: ExitStack) -> Subject:
     server, clock = stack.enter_context(MjpegServer()), SystemClock()
     camera = OpenCvCamera(server.address, clock, open_timeout_s=2.0)
     return Subject(camera, clock, False, OpenCvCamera("http://127.0.0.1:9/", clock, open_timeout_s=0.5))
 
 
-def device(folder: Path, stack: ExitStack) -> Subject:
-    """No machine of ours has a camera: OpenCV reads a stream where the device would be."""
-    plain = stream(folder, stack)
-    return Subject(plain.camera, plain.clock, False, OpenCvCamera(255, plain.clock))
-
-
-def newest(folder: Path, stack: ExitStack) -> Subject:
-    plain = stream(folder, stack)
+def stream(folder: Path, stack: ExitStack) -> Subject:
+    plain = unwrapped_stream(folder, stack)
     absent = plain.absent
     assert absent is not None
     camera = NewestFrameCamera(lambda: plain.camera, plain.clock)
     return Subject(camera, plain.clock, False, NewestFrameCamera(lambda: absent, plain.clock))
 
 
-PEERS: dict[str, Callable[[Path, ExitStack], Subject]] = {
+Maker = Callable[[Path, ExitStack], Subject]
+
+MAKERS: dict[str, Maker] = {
+    "device": device,
+    "stream": stream,
     "clip": clip,
     "folder": pictures,
     "synthetic": synthetic,
-    "stream": stream,
-    "device": device,
 }
-"""By kind of camera; `tests/promises/test_kinds.py` fails where one is missing."""
-SUBJECTS = PEERS | {"newest": newest}
+"""A maker for each kind in the settings."""
+PARTS: dict[str, Maker] = {"unwrapped_stream": unwrapped_stream}
+"""Cameras that another one wraps."""
 
 
-@pytest.fixture(params=SUBJECTS)
+@pytest.fixture(params=MAKERS | PARTS)
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     with ExitStack() as stack:
-        yield SUBJECTS[request.param](tmp_path, stack)
+        yield (MAKERS | PARTS)[request.param](tmp_path, stack)
 
 
-def test_it_is_a_camera(subject: Subject) -> None:
+def test_every_kind_satisfies_the_camera_protocol(subject: Subject) -> None:
     assert isinstance(subject.camera, Camera)
     with subject.camera as entered:
         assert isinstance(entered, Camera)
@@ -129,7 +144,7 @@ def test_a_recording_ends_with_none_again_and_again(subject: Subject) -> None:
             assert camera.read() is not None
 
 
-def test_it_can_be_opened_again_and_counts_from_nought(subject: Subject) -> None:
+def test_a_camera_can_be_opened_again_and_counts_from_zero(subject: Subject) -> None:
     for _ in range(2):
         with subject.camera as camera:
             frame = camera.read()
@@ -155,9 +170,9 @@ def test_closing_twice_is_harmless_and_leaves_no_thread(subject: Subject) -> Non
     assert after == before
 
 
-@pytest.mark.parametrize("subject", sorted(set(SUBJECTS) - {"synthetic"}), indirect=True)
+@pytest.mark.parametrize("subject", sorted((MAKERS | PARTS).keys() - {"synthetic"}), indirect=True)
 def test_an_absent_camera_says_so_at_once(subject: Subject) -> None:
-    """All but a scene, which is always there."""
+    """All but the synthetic camera, which is always there."""
     assert subject.absent is not None
     start_s = time.monotonic()
     with pytest.raises(CameraAbsentError) as caught:

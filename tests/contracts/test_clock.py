@@ -13,12 +13,12 @@ def clock(request: pytest.FixtureRequest) -> Clock:
     return request.param()
 
 
-def test_it_is_a_clock_that_tells_utc(clock: Clock) -> None:
+def test_the_time_of_day_is_utc(clock: Clock) -> None:
     assert isinstance(clock, Clock)
     assert clock.now().tzinfo is UTC
 
 
-def test_it_never_goes_back(clock: Clock) -> None:
+def test_monotonic_time_never_goes_back(clock: Clock) -> None:
     readings = []
     for pause_s in (0.0, 0.01, 0.0, 0.02, 0.0):
         clock.sleep(pause_s)
@@ -26,7 +26,7 @@ def test_it_never_goes_back(clock: Clock) -> None:
     assert readings == sorted(readings)
 
 
-def test_sleeping_takes_at_least_the_time_asked_on_both_faces(clock: Clock) -> None:
+def test_sleeping_moves_monotonic_time_and_time_of_day_by_at_least_that(clock: Clock) -> None:
     start_s, start = clock.monotonic_s(), clock.now()
     clock.sleep(0.05)
     assert clock.monotonic_s() - start_s >= 0.05 - 1e-9

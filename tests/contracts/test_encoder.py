@@ -30,13 +30,13 @@ def noise(count: int) -> list[FaceCrop]:
     return [FaceCrop(rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)) for _ in range(count)]
 
 
-def test_it_is_an_encoder_with_a_name_and_a_dimension(encoder: Encoder) -> None:
+def test_every_encoder_has_a_model_id_and_a_dimension(encoder: Encoder) -> None:
     assert isinstance(encoder, Encoder)
     assert encoder.model_id
     assert encoder.dimension > 0
 
 
-def test_nothing_gives_nothing(encoder: Encoder) -> None:
+def test_no_crops_give_no_embeddings(encoder: Encoder) -> None:
     assert encoder.embed([]) == []
 
 
@@ -59,7 +59,7 @@ def test_a_crop_is_embedded_alike_alone_and_among_others_and_in_order(encoder: E
     assert np.abs(together[0].vector - together[1].vector).max() > 1e-3
 
 
-def test_what_it_returned_stays_as_it_was(encoder: Encoder) -> None:
+def test_a_later_call_does_not_change_earlier_embeddings(encoder: Encoder) -> None:
     """A result that shares memory with the network's output would change with the next face."""
     first, second = noise(2)
     [embedding] = encoder.embed([first])

@@ -23,12 +23,14 @@ def lock(request: pytest.FixtureRequest, clock: SimulatedClock) -> Lock:
     return PEERS[request.param](clock)
 
 
-def test_it_is_a_lock_and_starts_locked(lock: Lock) -> None:
+def test_every_lock_satisfies_the_protocol_and_starts_locked(lock: Lock) -> None:
     assert isinstance(lock, Lock)
     assert lock.state() is LockState.LOCKED
 
 
-def test_it_unlocks_for_the_time_asked_and_then_locks_by_itself(lock: Lock, clock: SimulatedClock) -> None:
+def test_a_lock_unlocks_for_the_time_asked_and_then_locks_by_itself(
+    lock: Lock, clock: SimulatedClock
+) -> None:
     lock.unlock(3.0)
     assert lock.state() is LockState.UNLOCKED
     clock.sleep(2.9)
@@ -62,7 +64,7 @@ def test_closing_locks_and_nothing_unlocks_after_it(lock: Lock) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_senseless_time_unlocks_nothing(lock: Lock, seconds: float) -> None:
+def test_a_time_that_is_not_positive_and_finite_unlocks_nothing(lock: Lock, seconds: float) -> None:
     with pytest.raises(ValueError, match="seconds"):
         lock.unlock(seconds)
     assert lock.state() is LockState.LOCKED

@@ -1,55 +1,57 @@
-"""Every kind of camera or lock has settings, a maker, a contract test, and a section of its page."""
+"""Every kind of camera and lock has settings, a maker, a contract test and a section of the reference."""
 
 import json
 import re
-from typing import Any
 
 import pytest
 
 from access.cameras import CAMERAS
 from access.hardware import HARDWARE
 from models.domain import LockState
-from models.settings.base import Section, kind_of
+from models.settings.base import KIND, Section, kind_of
 from models.settings.settings import sections
-from tests.contracts import test_camera, test_lock
-from tests.promises.reference import FOLDER
+from tests.conftest import ROOT
+from tests.contracts.test_camera import MAKERS
+from tests.contracts.test_lock import PEERS
 
-KINDS = {
-    "camera": ("cameras.md", CAMERAS, test_camera.PEERS),
-    "lock": ("hardware.md", HARDWARE, test_lock.PEERS),
-}
-
-
-def section_of(page: str, kind: str) -> str:
-    return (FOLDER / page).read_text(encoding="utf-8").split(f"\n## {kind}\n")[1].split("\n## ")[0]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = {"camera": "cameras.md", "lock": "hardware.md"}
+ROW = re.compile(r"^\| `(\w+)` \| (\S+) \| \S.* \|$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("table", KINDS)
-def test_every_kind_has_settings_a_maker_a_contract_test_and_a_section(table: str) -> None:
-    page, makers, peers = KINDS[table]
-    kinds = {kind_of(each) for each in sections()[table]}
-    headings = set(re.findall(r"^## (\w+)$", (FOLDER / page).read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert kinds == set(makers) == set(peers) == headings
+def classes_of(section: str) -> dict[str | None, type[Section]]:
+    return {kind_of(each): each for each in sections()[section]}
 
 
-@pytest.mark.parametrize(
-    ("page", "settings"),
-    [(KINDS[table][0], each) for table in KINDS for each in sections()[table]],
-    ids=lambda value: getattr(value, "__name__", value),
-)
-def test_the_section_of_a_kind_lists_its_settings_with_their_defaults(
-    page: str, settings: type[Section]
-) -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \| (\S+) \| \S", section_of(page, str(kind_of(settings))), flags=re.MULTILINE
+def documented(section: str) -> dict[str, str]:
+    """The text of each `## kind` of a page."""
+    _, *parts = re.split(
+        r"^## ", (REFERENCE / PAGES[section]).read_text(encoding="utf-8"), flags=re.MULTILINE
     )
-    expected: dict[str, Any] = {
-        key: "required" if field.is_required() else json.dumps(field.default, default=str)
-        for key, field in settings.model_fields.items()
-    }
-    assert {key: default.strip("`") for key, default in rows} == expected
+    return {name: text for name, _, text in (part.partition("\n") for part in parts)}
+
+
+def test_the_kinds_of_cameras_are_the_same_everywhere() -> None:
+    assert set(classes_of("camera")) == set(CAMERAS) == set(MAKERS) == set(documented("camera"))
+
+
+def test_the_kinds_of_locks_are_the_same_everywhere() -> None:
+    assert set(classes_of("lock")) == set(HARDWARE) == set(PEERS) == set(documented("lock"))
+
+
+@pytest.mark.parametrize("section", PAGES)
+def test_the_page_lists_every_setting_of_each_kind_with_its_default(section: str) -> None:
+    pages = documented(section)
+    for kind, settings in classes_of(section).items():
+        expected = {
+            key: "required" if field.is_required() else json.dumps(field.default)
+            for key, field in settings.model_fields.items()
+            if key != KIND
+        }
+        listed = {key: default.strip("`") for key, default in ROW.findall(pages[str(kind)])}
+        assert listed == expected, kind
 
 
 def test_the_states_of_a_lock_are_listed() -> None:
-    text = (FOLDER / "hardware.md").read_text(encoding="utf-8").split("\n## ")[0]
+    text = (REFERENCE / PAGES["lock"]).read_text(encoding="utf-8").split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == set(LockState)

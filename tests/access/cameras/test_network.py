@@ -3,9 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from access.cameras import opencv
 from access.cameras.newest import NewestFrameCamera, reconnect_delay_s
 from access.cameras.opencv import OpenCvCamera, shown_source
 from models.clock import SystemClock
@@ -136,7 +138,73 @@ def test_messages_show_no_password() -> None:
         OpenCvCamera("http://admin:hunter2@127.0.0.1:9/live?token=s3", CLOCK, open_timeout_s=0.3).__enter__()
     assert "hunter2" not in str(caught.value)
     assert "s3" not in str(caught.value)
-    assert shown_source("rtsp://admin:hunter2@door.lan:554/live") == "the camera at rtsp://door.lan:554/live"
+    assert "127.0.0.1:9" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (3, "camera device 3"),
+        ("/dev/video0", "camera device /dev/video0"),
+        ("rtsp://door.lan/live", "the camera at rtsp://door.lan"),
+        ("rtsp://admin:hunter2@door.lan:554/live", "the camera at rtsp://door.lan:554"),
+        ("http://admin:hunter2@[fe80::1]:80/", "the camera at http://[fe80::1]:80"),
+        ("rtsp://door.lan/user=admin&password=hunter2&channel=1", "the camera at rtsp://door.lan"),
+        ("http://door.lan?password=hunter2", "the camera at http://door.lan"),
+        ("rtsp://admin:hunter2/hunter2@door.lan/", "the camera at its address"),
+        ("rtsp://admin:hunter2?@door.lan/", "the camera at its address"),
+        ("rtsp://admin:hunter2#x@door.lan/", "the camera at its address"),
+        ("rtsp://admin:11/hunter2@door.lan/", "the camera at its address"),
+        ("http://door.lan/live?user=a@b&password=hunter2", "the camera at its address"),
+    ],
+)
+def test_a_shown_source_has_the_host_and_nothing_that_may_be_a_password(
+    source: int | str, shown: str
+) -> None:
+    assert shown_source(source) == shown
+
+
+def test_an_absent_device_is_named_beside_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opencv, "DEVICE_FOLDER", tmp_path)
+    missing = f"{tmp_path}/v4l/by-id/usb-gone"
+    with pytest.raises(CameraAbsentError, match=f"there is no {missing}: this machine has no camera"):
+        OpenCvCamera(missing, CLOCK).__enter__()
+    (tmp_path / "v4l" / "by-id").mkdir(parents=True)
+    for name in ("video0", "video1", "v4l/by-id/usb-here"):
+        (tmp_path / name).touch()
+    with pytest.raises(CameraAbsentError) as caught:
+        OpenCvCamera(missing, CLOCK).__enter__()
+    there = [f"{tmp_path}/{name}" for name in ("v4l/by-id/usb-here", "video0", "video1")]
+    assert f"there is no {missing}: this machine has {', '.join(there)}" in str(caught.value)
+
+
+def test_a_device_path_that_is_no_camera_could_not_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "video0").write_text("no camera")
+    with pytest.raises(CameraAbsentError, match=f"camera device {tmp_path}/video0 could not be opened"):
+        OpenCvCamera(f"{tmp_path}/video0", CLOCK, width=640, height=480).__enter__()
+
+
+def test_a_device_is_opened_by_the_path_that_its_link_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Capture:
+        def open(self, *arguments: object) -> bool:
+            asked.extend(arguments)
+            return False
+
+        def release(self) -> None: ...
+
+    (tmp_path / "video2").touch()
+    link = tmp_path / "usb-046d_C920-video-index0"
+    link.symlink_to(tmp_path / "video2")
+    monkeypatch.setattr(opencv.cv2, "VideoCapture", Capture)
+    with pytest.raises(CameraAbsentError):
+        OpenCvCamera(str(link), CLOCK).__enter__()
+    assert asked == [str(tmp_path / "video2"), opencv.DEVICE_BACKEND]
 
 
 def test_the_delay_grows_to_half_a_minute() -> None:

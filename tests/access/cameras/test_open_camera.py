@@ -1,10 +1,10 @@
-"""Every kind of camera has settings, a maker, a contract test and a page; and which source is which kind."""
+"""`open_camera`: which source is of which kind, and which camera is made for it."""
 
 from pathlib import Path
 
 import pytest
 
-from access.cameras import CAMERAS, open_camera
+from access.cameras import open_camera
 from access.cameras.clip import ClipCamera
 from access.cameras.folder import FolderCamera
 from access.cameras.newest import NewestFrameCamera
@@ -91,7 +91,3 @@ def test_a_password_in_a_wrong_source_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         settings_of(tmp_path, "rtmp://admin:hunter2@camera.lan/live")
     assert "hunter2" not in str(caught.value)
-
-
-def test_every_kind_of_camera_has_a_maker() -> None:
-    assert set(CAMERAS) == {"device", "stream", "clip", "folder", "synthetic"}

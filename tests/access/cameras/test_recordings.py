@@ -53,7 +53,7 @@ def test_a_clip_on_the_system_clock_takes_its_time(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video at all" * 100])
-def test_what_is_no_clip_is_absent(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_no_clip_is_an_absent_camera(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -90,7 +90,7 @@ def test_a_folder_without_pictures_is_absent(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan")])
-def test_a_rate_is_more_than_nothing(tmp_path: Path, fps: float) -> None:
+def test_a_frame_rate_of_zero_or_less_is_refused(tmp_path: Path, fps: float) -> None:
     with pytest.raises(ValueError, match="per second"):
         FolderCamera(tmp_path, SimulatedClock(), fps)
     with pytest.raises(ValueError, match="per second"):
@@ -141,11 +141,65 @@ def test_passers_by_come_one_after_the_other_and_depend_on_the_seed() -> None:
     assert passers_by(1) == second
 
 
-def test_a_file_that_only_looks_like_a_clip_is_lost_and_no_empty_recording(tmp_path: Path) -> None:
+def test_a_file_without_a_picture_is_an_absent_clip_and_no_empty_recording(tmp_path: Path) -> None:
     path = tmp_path / "clip.jpg"
     path.write_bytes(b"hello")
-    with (
-        pytest.raises(CameraLostError, match="holds no picture"),
-        ClipCamera(path, SimulatedClock()) as camera,
-    ):
+    with pytest.raises(CameraAbsentError, match="holds no picture"):
+        ClipCamera(path, SimulatedClock()).__enter__()
+
+
+def test_a_slow_reader_of_a_clip_gets_the_newest_frame_that_is_due(clip: Path) -> None:
+    clock = SimulatedClock()
+    clock.sleep(100.0)
+    with ClipCamera(clip, clock) as camera:
+        frames = []
+        for late_s in (0.0, 0.05, 0.45, 0.3):  # after the frame before it
+            clock.sleep(late_s)
+            frame = camera.read()
+            assert frame is not None
+            frames.append((frame.index, number_of(frame.image), round(frame.captured_at_s - 100.0, 6)))
+    # 0.00 s; 0.05 s waits for 0.1; 0.1 + 0.45 s: frame 5 is on show; 0.55 + 0.3 s: frame 8.
+    assert frames == [(0, 0, 0.0), (1, 1, 0.1), (5, 5, 0.5), (8, 8, 0.8)]
+
+
+def test_a_frame_whose_time_has_just_come_is_the_newest_one(clip: Path) -> None:
+    clock = SimulatedClock()
+    clock.sleep(100.0)
+    with ClipCamera(clip, clock) as camera:
         camera.read()
+        clock.set_elapsed(100.3)  # (100.3 - 100) * 10 is a little less than 3 in floating point
+        frame = camera.read()
+    assert frame is not None
+    assert (frame.index, number_of(frame.image)) == (3, 3)
+
+
+def test_a_clip_that_ended_while_its_reader_was_busy_is_over(clip: Path) -> None:
+    clock = SimulatedClock()
+    with ClipCamera(clip, clock) as camera:
+        camera.read()
+        clock.sleep(CLIP_FRAMES / CLIP_FPS - 0.01)
+        last = camera.read()
+        assert last is not None
+        assert number_of(last.image) == CLIP_FRAMES - 1
+        clock.sleep(1.0)
+        assert [camera.read(), camera.read()] == [None, None]
+
+
+def test_a_slow_reader_of_a_folder_gets_the_newest_picture_that_is_due(pictures: Path) -> None:
+    clock = SimulatedClock()
+    with FolderCamera(pictures, clock, fps=4.0) as camera:
+        first = camera.read()
+        clock.sleep(0.6)
+        second = camera.read()
+        assert first is not None and second is not None
+        assert (number_of(first.image), number_of(second.image), second.captured_at_s) == (0, 2, 0.5)
+        assert camera.read() is None
+
+
+@pytest.mark.parametrize("camera", [ClipCamera, FolderCamera])
+def test_an_absent_recording_is_named_with_its_full_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, camera: type[ClipCamera | FolderCamera]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CameraAbsentError, match=f"{tmp_path}/none"):
+        camera(Path("none"), SimulatedClock()).__enter__()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from access.display.live_page import COLOURS, LiveBoard, create_app, mark_faces, serve, state_of
+from access.display.live_page import COLOURS, LiveBoard, create_app, listen_on, mark_faces, serve, state_of
 from access.visit import Visit
 from models.domain import Deny, DenyReason, Frame, Grant, LockState
 from models.errors import CameraLostError, ConfigError
@@ -37,7 +37,7 @@ def watch(board: LiveBoard, door: Door, *stands: Stand, frames: int = 3) -> None
     board.show(frame, door.loop.visible, door.lock.state(), 0.5)
 
 
-def test_before_anyone_comes_it_waits(client: FlaskClient) -> None:
+def test_the_page_says_that_nobody_is_there_before_anyone_comes(client: FlaskClient) -> None:
     assert client.get("/picture.jpg").status_code == 503
     state = client.get("/state").get_json()
     assert (state["state"], state["headline"], state["decisions"]) == (
@@ -95,7 +95,7 @@ def test_a_fault_is_listed(board: LiveBoard, client: FlaskClient) -> None:
         (Deny(DenyReason.REGISTER_FAULT), "fault"),
     ],
 )
-def test_each_state_is_told_by_a_word_and_a_colour(decision: Grant | Deny | None, state: str) -> None:
+def test_each_state_has_a_word_and_a_colour(decision: Grant | Deny | None, state: str) -> None:
     door = Door()
     door.show(Stand(1))
     visit = Visit(1, door.loop.visible[0].face, decision=decision)
@@ -115,12 +115,21 @@ def test_the_page_is_for_this_machine_alone(client: FlaskClient) -> None:
 
 def test_it_is_served_and_a_taken_port_is_a_clear_error(board: LiveBoard) -> None:
     app = create_app(board, "front", "A demo")
-    with serve(app, 0) as address:
+    with listen_on(0) as listener, serve(app, listener) as address:
         with urllib.request.urlopen(f"{address}/state", timeout=5) as answer:
             assert json.load(answer)["lock"] == LockState.LOCKED
         port = int(address.rpartition(":")[2])
-        with pytest.raises(ConfigError, match="--port"), serve(app, port):
-            pass
+        with pytest.raises(ConfigError, match=r'--port 8081.*DEMO="--port 8081"'), listen_on(port):
+            pytest.fail("two programs have one port")
+    with listen_on(port):
+        pass
+
+
+def test_a_port_is_taken_before_anything_is_served() -> None:
+    with listen_on(0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match="--port"), listen_on(port):
+            pytest.fail("two programs have one port")
 
 
 def test_every_route_refuses_what_it_does_not_know_in_one_shape(board: LiveBoard) -> None:

@@ -67,7 +67,7 @@ def expected(state: LockState, event: LockEvent) -> LockState | None:
     return state
 
 
-def test_a_walk_through_every_state_and_every_event() -> None:
+def test_every_state_follows_the_transition_table_for_every_event() -> None:
     for state, event in itertools.product(LockState, LockEvent):
         lock, _ = lock_in(state)
         following = expected(state, event)
@@ -91,7 +91,7 @@ def test_a_lock_starts_locked_and_relocks_by_itself() -> None:
     assert lock.state() is LockState.LOCKED
 
 
-def test_a_second_release_prolongs_and_never_shortens() -> None:
+def test_a_second_unlock_prolongs_and_never_shortens() -> None:
     lock, clock = lock_in(LockState.UNLOCKED)
     clock.sleep(4.0)
     lock.unlock(5.0)
@@ -105,7 +105,7 @@ def test_a_second_release_prolongs_and_never_shortens() -> None:
     assert lock.state() is LockState.LOCKED, "an old, longer release does not come back"
 
 
-def test_held_lasts_until_it_is_locked() -> None:
+def test_a_held_lock_stays_unlocked_until_it_is_locked() -> None:
     lock, clock = lock_in(LockState.HELD_UNLOCKED)
     lock.unlock(1.0)
     clock.sleep(1e6)
@@ -115,7 +115,7 @@ def test_held_lasts_until_it_is_locked() -> None:
     assert lock.state() is LockState.LOCKED
 
 
-def test_a_release_that_ended_in_a_fault_does_not_come_back_after_it() -> None:
+def test_an_unlock_that_ended_in_a_fault_does_not_resume_after_it() -> None:
     for fault, repair in [
         (LockEvent.JAM, LockEvent.CLEAR_JAM),
         (LockEvent.LOSE_POWER, LockEvent.COME_BACK),
@@ -129,7 +129,7 @@ def test_a_release_that_ended_in_a_fault_does_not_come_back_after_it() -> None:
 
 
 @pytest.mark.parametrize("unlock_s", [0.0, -1.0, math.nan, math.inf])
-def test_a_release_takes_a_sensible_time(unlock_s: float) -> None:
+def test_unlocking_takes_a_positive_finite_time(unlock_s: float) -> None:
     lock, _ = lock_in(LockState.LOCKED)
     with pytest.raises(ValueError, match="seconds above 0"):
         lock.unlock(unlock_s)
@@ -137,14 +137,14 @@ def test_a_release_takes_a_sensible_time(unlock_s: float) -> None:
 
 
 @pytest.mark.parametrize("event", sorted(COMMANDS))
-def test_a_command_is_not_a_fault(event: LockEvent) -> None:
+def test_a_command_cannot_be_injected_as_a_fault(event: LockEvent) -> None:
     lock, _ = lock_in(LockState.LOCKED)
     with pytest.raises(ValueError, match="is a command"):
         lock.inject(event)
 
 
 @given(st.lists(st.tuples(st.sampled_from(LockEvent), st.floats(0, 10)), max_size=30))
-def test_it_is_released_only_by_an_accepted_command_and_for_no_longer(
+def test_a_lock_is_unlocked_only_by_an_accepted_command_and_for_no_longer(
     happenings: list[tuple[LockEvent, float]],
 ) -> None:
     clock = SimulatedClock()
@@ -168,7 +168,7 @@ def test_it_is_released_only_by_an_accepted_command_and_for_no_longer(
             assert clock.monotonic_s() < open_until_s
 
 
-def test_nothing_leads_from_unknown_or_jammed_straight_to_released() -> None:
+def test_no_event_leads_from_unknown_or_jammed_to_unlocked() -> None:
     for (state, _), following in TRANSITIONS.items():
         if state in {LockState.UNKNOWN, LockState.JAMMED}:
             assert following not in RELEASED_STATES

@@ -14,7 +14,7 @@ from enrollment.retraining.retrain import (
 )
 from models.clock import SimulatedClock
 from models.domain import PersonId
-from models.errors import ReleaseError, TrainingError
+from models.errors import AlreadyRunningError, ReleaseError, TrainingError
 from models.register.records import PersonStatus
 from models.register.register import Register
 from models.release.manifest import verify_release
@@ -220,7 +220,7 @@ def test_general_faces_are_only_fetched_for_a_site_that_suffices(
 def test_one_run_at_a_time(settings: Settings, register: Register) -> None:
     with (
         single_run_lock(releases_folder(settings)),
-        pytest.raises(ReleaseError, match="already"),
+        pytest.raises(AlreadyRunningError, match="already"),
     ):
         run(settings, register, copy_trainer())
 

@@ -10,7 +10,7 @@ from models.errors import WeightsHashError, WeightsUnavailableError
 from models.release import networks
 from models.release import weights as weights_module
 from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET
-from models.release.weights import SFACE_FLOAT_NAME, WeightFiles, ensure_weights
+from models.release.weights import SFACE_FLOAT_NAME, WeightFiles, check_weights, ensure_weights
 from models.storage import files
 from models.storage.files import sha256_of, write_atomically
 
@@ -194,3 +194,30 @@ def test_a_damaged_note_beside_the_float_network_makes_it_anew(downloads: Path) 
     note.write_bytes(b"\xff\xfe\x00")
     assert ensure_weights(downloads).sface == made
     assert note.read_text(encoding="ascii").split() == [digest, SFACE_FLOAT_NAME]
+
+
+def test_checking_the_networks_says_what_is_wrong_and_changes_nothing(
+    downloads: Path, nowhere: None, weights: WeightFiles
+) -> None:
+    with pytest.raises(WeightsUnavailableError, match=rf"{SFACE_FLOAT_NAME} .* run doorward weights fetch"):
+        check_weights(downloads)
+    ensure_weights(downloads)
+    check_weights(downloads)
+    (downloads / SFACE_FLOAT_NAME).write_bytes(b"altered")
+    with pytest.raises(WeightsUnavailableError, match="damaged"):
+        check_weights(downloads)
+    altered = downloads / YUNET.file_name
+    altered.write_bytes(bytes(len(altered.read_bytes())))
+    with pytest.raises(WeightsHashError, match=f"{YUNET.file_name} .*run doorward weights fetch"):
+        check_weights(downloads)
+    altered.unlink()
+    before = contents(downloads)
+    with pytest.raises(WeightsUnavailableError, match=f"no {YUNET.file_name}"):
+        check_weights(downloads)
+    assert contents(downloads) == before
+
+
+def test_checking_a_folder_that_is_not_there_does_not_make_it(tmp_path: Path) -> None:
+    with pytest.raises(WeightsUnavailableError):
+        check_weights(tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()

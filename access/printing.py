@@ -1,6 +1,8 @@
-"""How decisions are written on a terminal, as JSON and as CSV."""
+"""`event_line`, `event_record`, `events_csv`: decisions for a terminal, as JSON and as CSV."""
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +29,26 @@ def event_record(event: DoorEvent, names: Mapping[PersonId, str]) -> dict[str, A
         "person_name": _name(event.person_id, names),
         "runner_up_name": _name(event.runner_up_id, names),
     }
+
+
+CSV_COLUMNS = (
+    *("event_id", "at", "door", "track", "outcome", "reason", "person_name", "person_id", "score"),
+    *("runner_up_name", "runner_up_id", "runner_up_score", "threshold", "margin", "advice", "detail"),
+    *("release", "frames", "face_px", "clip_s"),
+)
+"""Fields of an event and, of its picture's quality, the size of the face; JSON has the rest."""
+
+
+def events_csv(events: Iterable[DoorEvent], names: Mapping[PersonId, str]) -> str:
+    """Events as CSV with a header; a cell is empty where a value is absent, advice is divided by spaces."""
+    out = io.StringIO()
+    rows = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
+    for event in events:
+        size = None if event.quality is None else event.quality.face_px
+        record = event_record(event, names)
+        rows.writerow(record | {"advice": " ".join(record["advice"]), "face_px": size})
+    return out.getvalue()
 
 
 def event_line(event: DoorEvent, names: Mapping[PersonId, str], when: str) -> str:
@@ -60,9 +82,11 @@ def photo_line(record: Mapping[str, Any]) -> str:
 
 def events_table() -> Table:
     """An empty table for `event_cells`."""
-    table = Table("time", "door", "outcome", "who or why", "score", "needed", box=None)
-    for column in (0, 1, 2):
-        table.columns[column].no_wrap = True
+    table = Table(box=None)
+    for name, width in (("time", 19), ("outcome", 7), ("score", 5), ("needed", 6)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column("door", overflow="fold", max_width=12)
+    table.add_column("who or why", overflow="fold")
     return table
 
 
@@ -72,7 +96,7 @@ def event_cells(event: DoorEvent, names: Mapping[PersonId, str], zone_time: date
     why = event_message(event)
     said = name if event.outcome == "granted" else f"{why} [dim]({name})[/]" if name else why
     numbers = ["" if number is None else f"{number:.3f}" for number in (event.score, event.threshold)]
-    return [f"{zone_time:%Y-%m-%d %H:%M:%S}", escape(event.door), _styled(event.outcome), said, *numbers]
+    return [f"{zone_time:%Y-%m-%d %H:%M:%S}", _styled(event.outcome), *numbers, escape(event.door), said]
 
 
 def _name(person_id: PersonId | None, names: Mapping[PersonId, str]) -> str | None:
