@@ -19,36 +19,40 @@ SHOWN = 20
 """Events in the list when no time and no number is given."""
 
 
+Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="From when on: 2026-11-01 or 2026-11-01T08:00.")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Before when; a date alone is its first moment.")
+]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Whom the face was most like, let in or not.")]
+Door = Annotated[str | None, typer.Option(metavar="ID", help="At this door.")]
+OfOutcome = Annotated[Outcome | None, typer.Option(metavar="OUTCOME", help="granted, denied or fault.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        *("--limit", "-n"),
+        min=1,
+        metavar="N",
+        help=f"The newest N; default: {SHOWN}, with a time or --csv all.",
+    ),
+]
+Csv = Annotated[
+    bool, typer.Option("--csv", metavar="", help="As a table for a spreadsheet, with a line of names.")
+]
+
+
 @app.command()
 def events(
     ctx: typer.Context,
     *,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From when on: 2026-11-01 or 2026-11-01T08:00.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Before when; a date alone is its first moment.")
-    ] = None,
-    person: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whom the face was most like, let in or not.")
-    ] = None,
-    door: Annotated[str | None, typer.Option(metavar="ID", help="At this door.")] = None,
-    outcome: Annotated[
-        Outcome | None, typer.Option(metavar="OUTCOME", help="granted, denied or fault.")
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            "-n",
-            min=1,
-            metavar="N",
-            help=f"The newest N; default: {SHOWN}, with a time or --csv all.",
-        ),
-    ] = None,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", metavar="", help="As a table for a spreadsheet, with a line of names.")
-    ] = False,
+    since: Since = None,
+    until: Until = None,
+    person: Name = None,
+    door: Door = None,
+    outcome: OfOutcome = None,
+    limit: Limit = None,
+    as_csv: Csv = False,
 ) -> None:
     """List what was decided at the doors, the oldest first, in this machine's time zone."""
     console = console_of(ctx)

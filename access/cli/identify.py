@@ -23,8 +23,10 @@ def identify(
 ) -> None:
     """Who is on the photo, out of everyone enrolled (1:N)?
 
-    Judged as at the door, on one picture, without a check that a living person was there. Exit status 1 when
-    a photo could not be used. `doorward verify` compares with one person.
+    Judged as at the door, on one picture. Nothing checks that a living person
+    was there. Exit status 1 when a photo could not be used.
+
+    `doorward verify` compares with one person.
     """
     console = console_of(ctx)
     failed = False
@@ -50,9 +52,11 @@ def verify(
 ) -> None:
     """Is it this person (1:1)?
 
-    Compares the photo with one person alone, under a threshold of its own, without a check that a living
-    person was there. The outcome says it; the exit status is 0 for either. `doorward identify` searches
-    everyone.
+    Compares the photo with one person alone, under a threshold of its own.
+    Nothing checks that a living person was there. The outcome says it; the
+    exit status is 0 for either.
+
+    `doorward identify` searches everyone.
     """
     console = console_of(ctx)
     with open_site(console.settings) as site:

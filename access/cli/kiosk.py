@@ -16,9 +16,11 @@ app = typer.Typer()
 def kiosk(ctx: typer.Context) -> None:
     """Watch the door's camera and open its lock until stopped; a line for each decision.
 
-    The camera is set by camera.source and the lock by lock.kind, in doorward.toml in the home or by the
-    variables DOORWARD_CAMERA__SOURCE and DOORWARD_LOCK__KIND. `doorward config show` prints what is in force,
-    `doorward doctor` tries it.
+    Where the camera is and what opens is set by camera.source and lock.kind,
+    in doorward.toml in the home, or by the variables
+    DOORWARD_CAMERA__SOURCE and DOORWARD_LOCK__KIND.
+
+    `doorward config show` prints what is in force, `doorward doctor` tries it.
     """
     from access.kiosk import run_kiosk, stopped_by_signals
     from access.logs import configure_logging
