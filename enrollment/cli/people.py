@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from enrollment.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import Roster
 from models.cli.output import LineType, console_of
-from models.register.records import Person, PersonOverview, PersonStatus
+from models.register.records import Person, PersonOverview, PersonStatus, Purpose
 from models.site import open_register
 
 app = typer.Typer()
@@ -29,7 +29,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def list_people(ctx: typer.Context) -> None:
     """List everyone in the register: name, status, number of photos, since when, and consent."""
     console = console_of(ctx)
-    table = Table("name", "status", "photos", "since", "consent", "covers")
+    name, covers = Column("name", no_wrap=True), Column("covers", min_width=len(Purpose.RECOGNITION))
+    table = Table(name, "status", "photos", "since", "consent", covers)
     with open_register(console.settings) as register:
         everyone = register.people_overview()
     for one in everyone:
