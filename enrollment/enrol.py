@@ -243,7 +243,7 @@ class EnrolmentService:
     def _check_release(self) -> None:
         """Raise ReleaseError when another release is active: no door would find a template of this one."""
         if self._register.active_release_id() != self._active_release_id:
-            raise ReleaseError("another release has become active: close this desk and open it again")
+            raise ReleaseError("another release has become active: start the enrolment again")
 
     def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
         """Return the two people most like each picture, with their best scores, the most alike first."""

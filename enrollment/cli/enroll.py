@@ -34,12 +34,13 @@ def enroll(
     name: Annotated[
         str | None,
         typer.Argument(
+            metavar="NAME",
             help="The person's name: a new one, or with --add one that is enrolled.",
             autocompletion=complete_name,
         ),
     ] = None,
     photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PHOTO]...", help="Pictures of that person alone.")
+        list[Path] | None, typer.Argument(metavar="PHOTO...", help="Pictures of that person alone.")
     ] = None,
     *,
     camera: Annotated[

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from enrollment.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import Roster
 from models.cli.output import LineType, console_of
-from models.register.records import Person, PersonOverview, PersonStatus
+from models.register.records import Consent, Person, PersonOverview, PersonStatus
 from models.site import open_register
 
 app = typer.Typer()
@@ -29,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def list_people(ctx: typer.Context) -> None:
     """List everyone in the register: name, status, number of photos, since when, and consent."""
     console = console_of(ctx)
-    table = Table("name", "status", "photos", "since", "consent", "covers")
+    table = Table(Column("name", no_wrap=True), "status", "photos", "since", "consent")
     with open_register(console.settings) as register:
         everyone = register.people_overview()
     for one in everyone:
@@ -39,10 +39,7 @@ def list_people(ctx: typer.Context) -> None:
             one.person.status,
             str(one.photos),
             f"{one.person.created_at.astimezone():%Y-%m-%d}",
-            escape(textwrap.shorten(one.consent.text, CONSENT_WIDTH, placeholder=" ..."))
-            if one.consent
-            else "",
-            ", ".join(sorted(one.consent.purposes)) if one.consent else "none",
+            escape(_consent_summary(one.consent)),
         )
     console.show(table)
 
@@ -98,6 +95,13 @@ def export_person(
         written = roster.export(name, folder)
     text = f"{len(written)} files are in {escape(str(folder))}."
     console.emit(LineType.EXPORT, {"files": [str(path) for path in written]}, text)
+
+
+def _consent_summary(consent: Consent | None) -> str:
+    if consent is None:
+        return "none on record"
+    text = textwrap.shorten(consent.text, CONSENT_WIDTH, placeholder=" ...")
+    return f"{', '.join(sorted(consent.purposes))}: {text}"
 
 
 def _overview_record(one: PersonOverview) -> dict[str, Any]:
