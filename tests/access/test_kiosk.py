@@ -187,6 +187,7 @@ def kiosk_process(settings: Settings, source: str, code: str) -> "subprocess.Pop
     )
 
 
+@pytest.mark.slow
 def test_the_process_opens_the_door_without_torch_or_flask(
     settings: Settings, enrol: Enrol, clip: Path
 ) -> None:
@@ -224,6 +225,7 @@ def said_by(process: "subprocess.Popen[str]", event: str) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_sigterm_locks_and_leaves_with_0(settings: Settings) -> None:
     process = kiosk_process(settings, "synthetic", KIOSK)
     assert said_by(process, "the door is watched") == [
@@ -238,6 +240,7 @@ def test_sigterm_locks_and_leaves_with_0(settings: Settings) -> None:
     assert "the synthetic has ended" not in said
 
 
+@pytest.mark.slow
 def test_a_second_kiosk_of_a_door_is_refused_and_the_first_goes_on(settings: Settings) -> None:
     first = kiosk_process(settings, "synthetic", KIOSK)
     said_by(first, "the door is watched")
@@ -259,6 +262,7 @@ def test_kiosks_of_two_doors_share_a_home(settings: Settings) -> None:
             run_kiosk(settings, stop)
 
 
+@pytest.mark.slow
 def test_a_kiosk_with_a_wrong_clip_says_that_alone(settings: Settings) -> None:
     process = kiosk_process(settings, "none.mp4", KIOSK)
     _, err = process.communicate(timeout=30)

@@ -88,6 +88,7 @@ def wait_for_news(watch: SiteWatch, revision: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [PersonStatus.SUSPENDED, PersonStatus.REVOKED, "erased"])
 def test_a_person_who_lost_access_is_denied_within_seconds(
     watched: tuple[WatchedDoor, SiteWatch, PersonId], desk: Register, how: str

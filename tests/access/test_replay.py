@@ -39,6 +39,7 @@ def reasons(events: list[DoorEvent]) -> list[tuple[str, str]]:
     return [(event.outcome, str(event.reason)) for event in events]
 
 
+@pytest.mark.slow
 def test_an_enrolled_person_gets_in_within_the_first_second(site: Site, enrol: Enrol, shared: Path) -> None:
     clip = shared / "data" / "clips" / "one_person_live.mp4"
     enrol_strangers(site, enrol, shared, 10)

@@ -5,6 +5,8 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.promotion import promote
 from models.release.store import PRETRAINED_ID, releases_folder, save_release
@@ -33,6 +35,7 @@ def save_next_release(folder: Path, weights: WeightFiles) -> str:
     return save_release(folder, weights.sface, manifest)
 
 
+@pytest.mark.slow
 def test_a_running_kiosk_takes_a_promoted_release_without_a_restart(
     settings: Settings, enrol: Enrol, weights: WeightFiles
 ) -> None:

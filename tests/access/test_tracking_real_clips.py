@@ -17,6 +17,7 @@ from models.vision.detector import YuNetDetector
 CUTS_S = (2.70, 7.03)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_cut_between_people_in_the_same_place_breaks_the_track(shared: Path, weights: WeightFiles) -> None:
     """Two cuts of this clip put another face where one was; the embeddings know, geometry must notice."""
@@ -36,6 +37,7 @@ def test_a_cut_between_people_in_the_same_place_breaks_the_track(shared: Path, w
     assert min(likeness) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("every", [1, 3], ids=["30-fps", "10-fps"])
 def test_one_person_is_one_track_at_any_frame_rate(shared: Path, weights: WeightFiles, every: int) -> None:

@@ -67,6 +67,7 @@ def test_the_thresholds_found_are_those_of_the_active_people(settings: Settings)
         assert latest.details["people"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_people_are_enrolled_by_one_photo_and_found_by_another(settings: Settings, shared: Path) -> None:
     images = shared / "data" / "lfw_dev" / "images"

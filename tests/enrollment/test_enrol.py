@@ -311,6 +311,7 @@ def test_suspended_revoked_and_erased_people_are_never_found(
             assert search(register, person) == (None if person in gone else f"P{person}")
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(order=st.permutations(list(range(1, 7))))
 def test_the_order_of_enrolment_does_not_matter(order: list[int]) -> None:

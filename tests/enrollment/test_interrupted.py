@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "people"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_bulk_enrolment_leaves_whole_people(
     folder: Path, tmp_path: Path, weights: WeightFiles, sign: signal.Signals

@@ -82,6 +82,7 @@ def _enrol(site: Site) -> dict[str, str]:
     return names
 
 
+@pytest.mark.slow
 def test_the_decisions_on_the_synthetic_clip_are_those_kept(settings: Settings) -> None:
     kept = [json.loads(line) for line in TRACE.read_text(encoding="utf-8").splitlines()]
     now = trace(settings)

@@ -71,6 +71,7 @@ def test_a_frame_is_delivered_once_and_dropped_ones_show_in_the_index(server: Mj
     assert first.captured_at_s < second.captured_at_s < third.captured_at_s
 
 
+@pytest.mark.slow
 def test_a_server_that_stalls_is_lost_and_comes_back(server: MjpegServer) -> None:
     with newest(server) as camera:
         assert camera.read() is not None
@@ -85,6 +86,7 @@ def test_a_server_that_stalls_is_lost_and_comes_back(server: MjpegServer) -> Non
     assert server.connections >= 2
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_lost_and_found_again(server: MjpegServer) -> None:
     with newest(server) as camera:
         assert camera.read() is not None
@@ -96,6 +98,7 @@ def test_a_server_that_dies_is_lost_and_found_again(server: MjpegServer) -> None
     assert server.connections >= 2
 
 
+@pytest.mark.slow
 def test_a_frozen_picture_is_noticed_and_reported_until_it_moves(server: MjpegServer) -> None:
     with newest(server) as camera:
         assert camera.read() is not None

@@ -50,6 +50,7 @@ def test_the_end_of_the_source_is_the_end_after_the_last_frame() -> None:
         assert camera.read() is None
 
 
+@pytest.mark.slow
 def test_reconnects_wait_longer_each_time_and_start_anew_after_a_picture() -> None:
     """The delays run on the given clock, so half a minute passes in no time."""
     clock, tried_s = SimulatedClock(), list[float]()

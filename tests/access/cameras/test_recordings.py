@@ -131,6 +131,7 @@ def test_a_scene_without_anybody_is_over_at_once() -> None:
     assert frames_of(SyntheticCamera(Scene(()), SimulatedClock())) == []
 
 
+@pytest.mark.slow
 def test_passers_by_come_one_after_the_other_and_depend_on_the_seed() -> None:
     first, second = passers_by(0), passers_by(1)
     assert {visit.person.seed for visit in first.visits}.isdisjoint(

@@ -34,6 +34,7 @@ def photo(folder: Path, name: str, person: SyntheticPerson, seed: int = 7) -> Pa
     return path
 
 
+@pytest.mark.slow
 def test_identify_finds_the_enrolled_and_not_the_stranger(
     run: Run, enrolled: dict[str, PersonId], tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_verify_refuses_names_it_cannot_confirm(
     assert "suspended" in error["message"]
 
 
+@pytest.mark.slow
 def test_replay_and_kiosk_and_events(
     run: Run,
     settings: Settings,
@@ -146,6 +148,7 @@ def test_replay_and_kiosk_and_events(
     assert "granted" in text and "Ada" in text
 
 
+@pytest.mark.slow
 def test_a_kiosk_prints_the_line_of_replay_with_the_time_of_day(
     run: Run,
     enrolled: dict[str, PersonId],

@@ -66,6 +66,7 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return run_command
 
 
+@pytest.mark.slow
 def test_from_enrolment_to_erasure(run: Run, home: Path, photo: Callable[[int, int], str]) -> None:
     (ada,) = run("enroll", "Ada", photo(1, 1), photo(1, 2), "--consent", "signed", "--allow-training")
     assert (ada["name"], ada["status"], len(ada["pictures"])) == ("Ada", "active", 2)
@@ -103,6 +104,7 @@ def test_each_change_leaves_a_threshold_for_the_gallery_as_it_is(
         assert site.threshold() == latest.threshold
 
 
+@pytest.mark.slow
 def test_refusals_have_stable_codes_and_change_nothing(
     run: Run, tmp_path: Path, photo: Callable[[int, int], str]
 ) -> None:
@@ -151,6 +153,7 @@ def test_options_that_would_be_ignored_are_wrong_usage(
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_people_is_enrolled_with_a_report(
     run: Run, tmp_path: Path, portraits: dict[tuple[int, int], ImageArray]
 ) -> None:
@@ -184,6 +187,7 @@ def test_it_is_a_failure_when_every_person_of_a_folder_is_refused(run: Run, tmp_
     assert failure["error"] == "invalid_input"
 
 
+@pytest.mark.slow
 def test_an_interrupted_folder_is_reported_so_far(
     home: Path,
     tmp_path: Path,
@@ -257,6 +261,7 @@ def camera(portraits: dict[tuple[int, int], ImageArray], monkeypatch: pytest.Mon
     monkeypatch.setattr(Console, "open_camera", lambda _, clock: Portraits(images, clock))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("camera")
 def test_pictures_are_taken_from_the_camera(run: Run, home: Path) -> None:
     (ada,) = run("enroll", "Ada", "--camera", "--consent", "signed")

@@ -68,6 +68,7 @@ def test_training_can_be_agreed_to_and_withdrawn(home: Path) -> None:
         assert len(register.crops(Purpose.TRAINING)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "as_json", "answer", "left"),
     [

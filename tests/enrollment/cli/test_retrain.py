@@ -43,6 +43,7 @@ def test_a_fresh_site_uses_the_pretrained_release(console: Console) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_releases_are_listed_shown_and_rolled_back(console: Console, register: Register) -> None:
     enrol(register, load_release(console.settings, PRETRAINED_ID), people(0, 2))
     release_id = activate_champion(console.settings, register)

@@ -58,6 +58,7 @@ def test_too_few_people_are_a_clear_refusal(folder: Path) -> None:
         read_people(folder / "absent", WholePicture(), limit=10, photos=2)
 
 
+@pytest.mark.slow
 def test_synthetic_people_are_drawn_where_no_folder_is_given(weights: WeightFiles) -> None:
     found = draw_people(YuNetDetector(weights.detector), count=22, photos=2)
     assert len(found) >= 20

@@ -29,6 +29,7 @@ def kill(home: Path, times: int, seed: int) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_a_few_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
     found = kill(tmp_path / "home", times=8, seed=1)
     assert sum(found["killed"].values()) >= 6

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from enrollment.retraining.gate import FaceSet, GateLimits, judge
 from enrollment.retraining.report import (
@@ -32,6 +33,7 @@ def test_the_hardest_pairs_are_the_worst_of_each_kind() -> None:
     assert found[NON_MATED][0][:2] == (0, 3)
 
 
+@pytest.mark.slow
 def test_the_report_is_self_contained_and_escapes_its_texts(tmp_path: Path) -> None:
     both = face_set(1.0, 1.1)
     verdict = judge(both, both, GateLimits(draws=20))

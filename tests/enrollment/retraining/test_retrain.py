@@ -112,6 +112,7 @@ def test_training_that_does_not_help_is_refused_with_a_report(settings: Settings
     assert [release_id for release_id, _ in list_releases(settings)] == [champion.release_id]
 
 
+@pytest.mark.slow
 def test_a_release_can_be_kept_for_later_and_rolled_back(settings: Settings, register: Register) -> None:
     champion = active_release(settings, register)
     enrol(register, champion, people(0, 12))
@@ -175,6 +176,7 @@ def test_revoked_people_are_not_trained_on_and_need_no_template(
     assert gone.person_id not in learnt
 
 
+@pytest.mark.slow
 def test_a_newcomer_during_training_is_embedded_too(settings: Settings, register: Register) -> None:
     champion = active_release(settings, register)
     enrol(register, champion, people(0, 12))
@@ -187,6 +189,7 @@ def test_a_newcomer_during_training_is_embedded_too(settings: Settings, register
     assert len(register.templates(load_release(settings, result.release_id).model_id)) == 52
 
 
+@pytest.mark.slow
 def test_a_release_promoted_meanwhile_is_not_overtaken(settings: Settings, register: Register) -> None:
     enrol(register, active_release(settings, register), people(0, 12))
 

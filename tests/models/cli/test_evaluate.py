@@ -61,6 +61,7 @@ def doorward(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_pairs_are_judged_and_drawn(doorward, folders, tmp_path):
     words = ["evaluate", "pairs", "--pairs", folders / "pairs.txt", "--images", folders / "all"]
     [record] = doorward(*words, "--out", tmp_path / "plots")
@@ -75,6 +76,7 @@ def test_pairs_are_judged_and_drawn(doorward, folders, tmp_path):
     assert "12 pairs" in doorward(*words, as_json=False)
 
 
+@pytest.mark.slow
 def test_the_enrolled_are_found_and_strangers_are_not(doorward, folders):
     words = ["evaluate", "identification"]
     for part in ("gallery", "probes", "strangers"):

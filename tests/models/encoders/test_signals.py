@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from models.release.weights import WeightFiles
 
 PROGRAM = """
@@ -29,6 +31,7 @@ print(*heard)
 """
 
 
+@pytest.mark.slow
 def test_a_signal_is_heard_after_networks_were_swapped(weights: WeightFiles) -> None:
     for where in ("here", "thread"):
         done = subprocess.run(

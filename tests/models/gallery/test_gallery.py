@@ -227,6 +227,7 @@ def test_ten_thousand_people_are_searched_in_milliseconds():
     assert (len(gallery), len(gallery.people)) == (20_000, 10_000)
 
 
+@pytest.mark.slow
 def test_search_works_in_a_process_that_imported_the_training_library() -> None:
     """pytorch-metric-learning patches FAISS to answer with torch tensors; re-training searches galleries."""
     program = (

@@ -27,6 +27,7 @@ def states_after_kills(action: str, folder: Path) -> list[dict[str, Any]]:
     return states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "fewest_kills", "before", "after"),
     [
@@ -57,6 +58,7 @@ def test_a_killed_change_is_whole_or_absent(
     assert {key: states[-1][key] for key in after} == after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["rotate", "create"])
 def test_a_killed_rotation_or_first_start_changes_nothing_that_can_be_read(
     tmp_path: Path, action: str

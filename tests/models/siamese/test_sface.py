@@ -73,6 +73,7 @@ def test_another_file_is_refused(weights: WeightFiles) -> None:
         load_sface(weights.detector)
 
 
+@pytest.mark.slow
 def test_torchvision_can_be_imported_in_a_fresh_process() -> None:
     program = (
         "from models.siamese.torchvision_cpu import import_torchvision\n"

@@ -64,6 +64,7 @@ def test_embedding_from_any_stage_equals_embedding_from_pixels(untrained: Siames
             assert torch.allclose(untrained(untrained.features(PIXELS.float(), stop), stop), whole, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fixed_norms_compute_the_same_gradients_with_the_same_names(untrained: SiameseNetwork):
     plain, fast = copy.deepcopy(untrained), copy.deepcopy(untrained)
     fix_norms(fast.backbone.stages)

@@ -224,6 +224,7 @@ fine_tune(PEOPLE, make_tiny(), PLAN, rehearsal_crops=GENERAL, on_step=die, check
 """
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_the_same_bits(tmp_path):
     whole = fine_tune(PEOPLE, make_tiny(), PLAN, rehearsal_crops=GENERAL)
     killed = subprocess.run(
@@ -344,6 +345,7 @@ def page_faults(how: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc's allocator can be told")
 def test_freed_memory_is_reused_without_new_page_faults() -> None:
     """The kernel itself counts the pages that it hands out."""

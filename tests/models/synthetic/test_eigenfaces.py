@@ -109,6 +109,7 @@ def test_the_background_of_a_head_is_not_part_of_the_basis() -> None:
     assert np.abs(corner).max() < 0.01
 
 
+@pytest.mark.slow
 def test_the_whole_fit_runs_on_a_folder_of_photos(
     detector: YuNetDetector, detector_path: Path, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_same_seed_is_the_same_person() -> None:
     assert SyntheticPerson(5).portrait(180).shape == (180, 180, 3)
 
 
+@pytest.mark.slow
 def test_portraits_are_found_and_good_enough_to_enrol_with(detector: YuNetDetector) -> None:
     for seed in range(25):
         portrait = SyntheticPerson(seed).portrait()
@@ -50,6 +51,7 @@ def test_portraits_are_found_and_good_enough_to_enrol_with(detector: YuNetDetect
         assert quality.ok, (seed, quality)
 
 
+@pytest.mark.slow
 def test_people_are_alike_to_themselves_and_unlike_each_other(
     detector: YuNetDetector, weights: WeightFiles
 ) -> None:

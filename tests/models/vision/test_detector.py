@@ -85,6 +85,7 @@ def test_another_network_is_named(weights: object, tmp_path: Path) -> None:
         YuNetDetector(weights.sface)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_faces_are_found(detector: YuNetDetector, shared: Path) -> None:
     photos = sorted((shared / "data" / "lfw_dev" / "images").glob("*/*_0001.jpg"))[::60]

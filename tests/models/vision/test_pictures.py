@@ -85,6 +85,7 @@ def test_what_is_not_a_picture_is_refused(data: bytes) -> None:
         decode_picture(data)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=40), st.sampled_from([".jpg", ".png", ".webp", ".bmp", ".ppm"]), st.integers(0, 80))
 def test_damaged_pictures_never_raise_anything_else(noise: bytes, suffix: str, at: int) -> None:

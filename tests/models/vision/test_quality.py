@@ -107,6 +107,7 @@ def test_an_even_crop_has_no_structure() -> None:
     assert visible_structure(FaceCrop(np.full((112, 112, 3), 90, np.uint8))) == pytest.approx(0.0, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_real_photos_pass_and_covered_ones_do_not(detector: YuNetDetector, shared: Path) -> None:
     """A sample of benchmarks/face_quality.py; docs/explanation/face-quality.md has the figures."""
