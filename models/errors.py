@@ -168,7 +168,7 @@ class WeightsUnavailableError(WeightsError):
 
 
 class WeightsHashError(WeightsError):
-    """The weights are not the bytes that were promised."""
+    """The weights are not the bytes whose hash is pinned."""
 
     code = "weights_altered"
 
