@@ -46,9 +46,15 @@ def events_csv(events: Iterable[DoorEvent], names: Mapping[PersonId, str]) -> st
     rows.writeheader()
     for event in events:
         size = None if event.quality is None else event.quality.face_px
-        record = event_record(event, names)
-        rows.writerow(record | {"advice": " ".join(record["advice"]), "face_px": size})
+        record = event_record(event, names) | {"face_px": size}
+        record["advice"] = " ".join(record["advice"])
+        rows.writerow({key: _cell(value) for key, value in record.items()})
     return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would calculate, such as a person called `=1+1`, stays a text (OWASP)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def event_line(event: DoorEvent, names: Mapping[PersonId, str], when: str) -> str:

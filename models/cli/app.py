@@ -116,6 +116,8 @@ def check_packages() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 0, 1 for a typed failure, 2 for wrong usage, 130 when interrupted."""
+    # OpenCV writes lines of its own about every camera that is absent, beside our message.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     given = global_options_first(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     for stream in (sys.stdout, sys.stderr):

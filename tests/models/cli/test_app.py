@@ -164,3 +164,18 @@ def test_a_command_on_a_mistyped_home_makes_nothing(
     assert (status, json.loads(err)["error"]) == (1, "register_absent")
     assert "typo" in json.loads(err)["message"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_absent_camera_is_one_line_without_those_of_opencv(tmp_path: Path) -> None:
+    (tmp_path / "doorward.toml").write_text("[camera]\nsource = 250\n")
+    environment = {name: value for name, value in os.environ.items() if name != "OPENCV_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "models.cli.app", "--home", str(tmp_path), "doctor"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "could not be opened" in " ".join(done.stdout.split())
+    assert done.stderr == ""
