@@ -36,7 +36,7 @@ class RegisterConnection:
         """Open, migrate and check; see `Register.open` for what is raised."""
         connection = cls(path, key, busy_timeout_s)
         try:
-            connection._prepare()
+            connection._prepare_under_rotations()
         except BaseException:
             connection.engine.dispose()
             raise
@@ -130,6 +130,23 @@ class RegisterConnection:
                 "this is not the key the register was written with: restore the right one"
             )
         return cipher
+
+    def _prepare_under_rotations(self) -> None:
+        """Prepare; again where a rotation came in between, after which the old key is gone."""
+        while True:
+            before = self._key_id()
+            try:
+                self._prepare()
+                return
+            except EncryptionKeyError:
+                if self._key_id() == before:
+                    raise
+
+    def _key_id(self) -> str | None:
+        """The id of the key in force; None in a register that has not begun."""
+        with self.reading() as session:
+            current = schema_revision(session.connection()) == SCHEMA_REVISION
+            return state.state_of(session).key_id if current and state.state_exists(session) else None
 
     def _prepare(self) -> None:
         """Migrate if needed, create the state if new, and check the key. Takes no lock when all is done."""

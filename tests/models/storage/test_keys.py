@@ -205,6 +205,24 @@ def test_readers_and_a_rotating_process_do_not_disturb_each_other(
         assert len(again.templates(MODEL)) == 1
 
 
+def test_a_register_that_is_opened_during_a_rotation_opens(
+    register: Register, database: Path, key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, rotations = KeyFile.find, list[str]()
+
+    def rotate_first(self: KeyFile, key_id: str) -> Cipher:
+        if not rotations:  # the reader has read the old key's id, and looks for it too late
+            rotations.append("")
+            rotations.append(register.rotate_key())
+        return find(self, key_id)
+
+    register.add_person("Ada", [face(1)], "I agree.")
+    monkeypatch.setattr(KeyFile, "find", rotate_first)
+    with Register.open(database, key_file) as opened:
+        assert len(rotations) == 2
+        assert len(opened.templates(MODEL)) == 1
+
+
 def test_a_rotation_that_fails_leaves_the_old_key_and_the_next_one_cleans_up(
     register: Register, key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
