@@ -6,7 +6,7 @@ import pytest
 
 from access.site_watch import SiteWatch
 from models.clock import SimulatedClock, SystemClock
-from models.errors import RegisterError, RegisterLockedError
+from models.errors import RegisterError, RegisterLockedError, ReleaseError
 from models.site import SiteView
 from tests.access.door import ColourEncoder, gallery_of, view_of
 
@@ -56,7 +56,7 @@ def test_a_change_swaps_the_whole_view_and_leaves_the_old_one_whole() -> None:
 
 def test_a_register_unreadable_for_too_long_closes_the_door() -> None:
     register, clock = Registry(), SimulatedClock()
-    watch = SiteWatch(register.gallery_revision, register.load, clock, limit_s=30.0)
+    watch = SiteWatch(register.gallery_revision, register.load, clock)
     register.broken = True
     clock.sleep(29.0)
     watch.poll()
@@ -68,6 +68,30 @@ def test_a_register_unreadable_for_too_long_closes_the_door() -> None:
     register.broken = False
     watch.poll()
     assert watch.current().revision == 1
+
+
+def test_a_release_that_cannot_be_loaded_closes_the_door_after_30_seconds() -> None:
+    register, clock = Registry(), SimulatedClock()
+    altered = False
+
+    def load() -> SiteView:
+        if altered:
+            raise ReleaseError("the release was altered")
+        return register.load()
+
+    watch = SiteWatch(register.gallery_revision, load, clock)
+    before, altered = watch.current(), True
+    register.revision = 2
+    watch.poll()
+    clock.sleep(30.0)
+    watch.poll()
+    assert watch.current() is before
+    clock.sleep(0.1)
+    with pytest.raises(RegisterError, match="could not be read for 30 s"):
+        watch.current()
+    altered = False
+    watch.poll()
+    assert watch.current().revision == 2
 
 
 def test_a_watch_whose_thread_stopped_raises_after_the_limit() -> None:

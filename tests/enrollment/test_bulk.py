@@ -62,6 +62,26 @@ def test_the_report_says_what_was_refused_and_why(
     assert "enrolled as Ada Again" in str(results["Ada Lovelace"].refusals[-1].reason)
 
 
+def test_pictures_that_cannot_be_used_are_left_out_and_the_others_enrolled(
+    service: PaintedDesk, register: Register, tmp_path: Path
+) -> None:
+    folder = tmp_path / "staff" / "Ada"
+    for person, take, state in ((1, 1, GOOD), (1, 2, GOOD), (1, 3, BLURRED), (9, 4, GOOD)):
+        save(folder, person, take, state)
+    (folder / "5.jpg").write_text("not a picture")
+    save(tmp_path / "staff" / "Grace", 2)
+    ada, grace = enrol_folders(service, person_folders(tmp_path / "staff"), WORDS)
+    assert (ada.outcome, grace.outcome) == ("enrolled", "enrolled")
+    assert [(one.picture, one.reason.code) for one in ada.refusals] == [
+        ("3.png", "poor_quality"),
+        ("5.jpg", "unreadable_image"),
+        ("4.png", "invalid_input"),
+    ]
+    assert ada.enrolment is not None
+    assert [name for name, _ in ada.enrolment.pictures] == ["1.png", "2.png"]
+    assert len(register.templates(MODEL)) == 3
+
+
 def test_enrolling_again_skips_who_is_in_without_reading_a_picture(
     service: PaintedDesk, register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,13 @@ def test_a_home_that_is_a_file_is_refused(capsys: pytest.CaptureFixture[str], tm
         ["key", "rotate"],
         ["revoke", "Ada"],
         ["promote", "x"],
+        ["rollback"],
+        ["suspend", "Ada"],
+        ["restore", "Ada"],
+        ["erase", "Ada", "--yes"],
+        ["consent", "show", "Ada"],
+        ["consent", "withdraw", "Ada", "--yes"],
+        ["retrain"],
     ],
     ids=lambda command: command[0],
 )

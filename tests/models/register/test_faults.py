@@ -47,6 +47,16 @@ def test_a_locked_database_is_named_so_and_reading_goes_on(register: Register, d
     assert [person.name for person in register.people()] == ["Ada"]
 
 
+def test_another_writer_is_waited_for_5_seconds_unless_told_otherwise(
+    register: Register, database: Path, key_file: KeyFile
+) -> None:
+    with (
+        Register.open(database, key_file) as opened,
+        opened._connection.engine.connect() as connection,
+    ):
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == 5000
+
+
 def test_an_up_to_date_register_can_be_opened_while_another_writes(
     register: Register, database: Path, key_file: KeyFile
 ) -> None:

@@ -61,6 +61,12 @@ def test_names_that_are_empty_too_long_or_not_printable_are_refused(register: Re
     assert register.people() == []
 
 
+@pytest.mark.parametrize("name", ["x", "x" * 200, "Zoë O'Neil-李"])
+def test_names_of_1_to_200_printable_characters_are_taken(register: Register, name: str) -> None:
+    register.add_person(name, [face(1)], "I agree.")
+    assert [person.name for person in register.people()] == [name]
+
+
 @given(st.text(min_size=1, max_size=30))
 def test_cleaning_a_name_twice_changes_nothing(name: str) -> None:
     try:

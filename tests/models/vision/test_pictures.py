@@ -99,6 +99,29 @@ def test_damaged_pictures_never_raise_anything_else(noise: bytes, suffix: str, a
         assert image.ndim == 3
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".ppm"])
+def test_a_picture_cut_off_on_the_way_is_refused_with_its_name(suffix: str, tmp_path: Path) -> None:
+    """The header is whole, so that only decoding can tell."""
+    data = _encoded(suffix)
+    (tmp_path / f"half{suffix}").write_bytes(data[: len(data) * 9 // 10])
+    with pytest.raises(ImageError, match=rf"^half\{suffix}: the picture is (damaged|cut off)"):
+        read_picture(tmp_path / f"half{suffix}")
+
+
+def test_the_limits_are_40_megapixels_and_64_mb(tmp_path: Path) -> None:
+    for height, message in ((5000, "damaged"), (5001, "shrink the picture below 40 megapixels")):
+        png = bytearray(_encoded(".png"))
+        png[16:24] = struct.pack(">II", 8000, height)
+        with pytest.raises(ImageError, match=message):
+            decode_picture(bytes(png))
+    path = tmp_path / "holes.jpg"
+    for size, message in ((64 << 20, "not a picture"), ((64 << 20) + 1, "pictures may have 64 MB")):
+        with path.open("wb") as stream:
+            stream.truncate(size)
+        with pytest.raises(ImageError, match=message):
+            read_picture(path)
+
+
 def test_an_enormous_picture_is_refused_from_its_header() -> None:
     png = bytearray(_encoded(".png"))
     png[16:24] = struct.pack(">II", 30_000, 30_000)
