@@ -14,20 +14,22 @@ from models.vision.quality import ENROLMENT
 
 @contextmanager
 def open_desk(
-    settings: Settings, warn: Note, *, recalibrate_each_time: bool = True
+    settings: Settings, warn: Note, *, create: bool = True, recalibrate_each_time: bool = True
 ) -> Iterator[EnrolmentService]:
-    """Open the site's register, made when absent, and give the service that enrols people in it.
+    """Open the site's register and give the service that enrols people in it.
 
     Args:
         settings: of the site.
         warn: is given what the operator should know.
+        create: make the register when there is none.
         recalibrate_each_time: find the thresholds again after every change; otherwise once at the end, also
             when the enrolment was interrupted.
 
     Raises:
+        RegisterAbsentError: there is no register, and it is not to be made.
         RegisterError, EncryptionKeyError, WeightsError, ReleaseError, ModelError: a part cannot be opened.
     """
-    with open_site(settings, create=True) as site:
+    with open_site(settings, create=create) as site:
         if not site.register.latest_calibrations(site.release.release_id):
             # The very first enrolment already needs to know which pictures are of one person.
             recalibrate_or_warn(site, warn)

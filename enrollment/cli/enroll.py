@@ -110,7 +110,7 @@ def enroll(
     # Without --consent and --allow-training, --add leaves the consent as it is.
     words = _consent_text(console, consent) if not add or consent is not None or allow_training else None
     read = [NamedPicture(path.name, read_picture(path)) for path in photos or []]
-    with open_desk(console.settings, console.warn) as service:
+    with open_desk(console.settings, console.warn, create=not add) as service:
         # Before anybody poses for the camera.
         service.person_for_pictures(name) if add else service.check_new_name(name)
         if camera:

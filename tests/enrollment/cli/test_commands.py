@@ -436,3 +436,11 @@ def test_the_report_of_a_folder_is_a_table_for_people(
     assert "Refused" in out
     assert "1.png" in out
     assert "Enrolled 1 of 2 people; 1 refused." in out
+
+
+def test_adding_pictures_on_a_mistyped_home_makes_nothing(
+    run: Run, home: Path, photo: Callable[[int, int], str]
+) -> None:
+    (error,) = run("enroll", "Ada", photo(1, 1), "--add", status=1)
+    assert error["error"] == "register_absent"
+    assert not home.exists()
