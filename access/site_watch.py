@@ -44,6 +44,7 @@ class SiteWatch:
         self._checked_at_s = clock.monotonic_s()
         self._view = load()
         self._stop = threading.Event()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._poll_on, name="site-watch", daemon=True)
 
     def __enter__(self) -> "SiteWatch":
@@ -63,7 +64,10 @@ class SiteWatch:
 
         Raises:
             RegisterError: the register could not be read for longer than the limit.
+            RuntimeError: the thread that polls has died of an error without a type: the process must end.
         """
+        if self._failure is not None:
+            raise RuntimeError("the thread that watches the register has died") from self._failure
         unread_s = self._clock.monotonic_s() - self._checked_at_s
         if unread_s > self._limit_s:
             raise RegisterError(
@@ -86,5 +90,8 @@ class SiteWatch:
         self._checked_at_s = started_s
 
     def _poll_on(self) -> None:
-        while not self._stop.wait(POLL_S):
-            self.poll()
+        try:
+            while not self._stop.wait(POLL_S):
+                self.poll()
+        except BaseException as error:  # noqa: BLE001 - `current` raises it where it ends the process
+            self._failure = error

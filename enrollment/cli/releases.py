@@ -10,7 +10,7 @@ from models.cli.output import LineType, console_of
 from models.errors import RegisterAbsentError
 from models.release.manifest import Manifest, verify_release
 from models.release.promotion import promote, rollback
-from models.release.store import PRETRAINED_ID, list_releases, releases_folder
+from models.release.store import PRETRAINED_ID, list_releases, release_folder
 from models.site import open_register, open_site
 
 app = typer.Typer()
@@ -46,7 +46,7 @@ def list_all(ctx: typer.Context) -> None:
 def show_release(ctx: typer.Context, release_id: ReleaseId) -> None:
     """What a release says of itself, every byte checked."""
     console = console_of(ctx)
-    manifest = verify_release(releases_folder(console.settings) / release_id)
+    manifest = verify_release(release_folder(console.settings, release_id))
     console.emit(LineType.RELEASE, _record_of(release_id, manifest), manifest.to_bytes().decode())
 
 

@@ -18,7 +18,7 @@ from enrollment.retraining.gate import GateLimits, Verdict, judge
 from enrollment.retraining.gather import gather_site
 from enrollment.retraining.general_faces import CropsByPerson
 from enrollment.retraining.report import ReportedSet, write_report
-from models.errors import ReleaseError
+from models.errors import RegisterChangedError, ReleaseError
 from models.ports import Clock
 from models.register.register import Register
 from models.release.promotion import promote
@@ -174,11 +174,12 @@ def retrain(
         release_id = save_release(releases_folder(settings), challenger.encoder, manifest)
         if options.promote:
             at_stage(Stage.PROMOTE)
-            if active_release(settings, register).release_id != champion.release_id:
+            try:
+                promote(settings, register, release_id, champion_id=champion.release_id)
+            except RegisterChangedError as error:
                 raise ReleaseError(
                     f"another release was promoted meanwhile: {release_id} is saved, not in use"
-                )
-            promote(settings, register, release_id)
+                ) from error
         at_stage(Stage.DONE)
         return RetrainResult(release_id, options.promote, verdict, report)
 

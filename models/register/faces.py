@@ -55,13 +55,16 @@ def templates_of(
 
 
 def stored_crops(session: Session, cipher: Cipher, purpose: Purpose) -> list[StoredCrop]:
-    """Return the crops whose person's newest consent covers `purpose`, revoked people's left out, by id."""
+    """Return the crops whose person's newest consent covers `purpose`, by id.
+
+    Nobody trains on revoked people. To be recognised they are kept: a newcomer is compared with them too.
+    """
     query = select(ConsentRow.person_id, ConsentRow.purposes).order_by(ConsentRow.id)
     newest = {row.person_id: row.purposes for row in session.execute(query)}
     rows = session.scalars(
         select(CropRow)
         .join(PersonRow, PersonRow.person_id == CropRow.person_id)
-        .where(PersonRow.status != PersonStatus.REVOKED)
+        .where((PersonRow.status != PersonStatus.REVOKED) | (purpose != Purpose.TRAINING))
         .order_by(CropRow.crop_id)
     )
     return [
@@ -103,12 +106,14 @@ def replace_templates(
         _insert_template(session, cipher, PersonId(crop.person_id), item.crop_id, item.embedding)
 
 
-def people_without(session: Session, model_id: str) -> list[str]:
-    """Return the names of everybody not revoked who has no template of the network."""
-    served = select(TemplateRow.person_id).where(TemplateRow.model_id == model_id)
+def people_lacking_templates(session: Session, model_id: str) -> list[str]:
+    """Return the names of everybody with a crop that has no template of the network, revoked people too."""
+    served = select(TemplateRow.crop_id).where(TemplateRow.model_id == model_id)
     rows = session.scalars(
         select(PersonRow.name)
-        .where(PersonRow.status != PersonStatus.REVOKED, PersonRow.person_id.not_in(served))
+        .join(CropRow, CropRow.person_id == PersonRow.person_id)
+        .where(CropRow.crop_id.not_in(served))
+        .group_by(PersonRow.person_id)
         .order_by(PersonRow.name_key)
     )
     return list(rows)

@@ -275,7 +275,14 @@ class Register:
                 calibrations=releases.latest_calibrations(session, release_id),
             )
 
-    def activate_release(self, release_id: str, model_id: str, embeddings: Sequence[CropEmbedding]) -> int:
+    def activate_release(
+        self,
+        release_id: str,
+        model_id: str,
+        embeddings: Sequence[CropEmbedding],
+        *,
+        instead_of: Collection[str | None] | None = None,
+    ) -> int:
         """Make a release active and store its templates, in one transaction; returns the new revision.
 
         The templates of other networks stay, so that a rollback is this call with the other name.
@@ -284,13 +291,20 @@ class Register:
             release_id: of a release whose files are on disk.
             model_id: its network.
             embeddings: of every stored crop (`crops(Purpose.RECOGNITION)`) that has none of this network yet.
+            instead_of: the ids of which one must be the active release until then; None takes any.
 
         Raises:
-            ReleaseError: somebody would have no template of the network, or one is of another network.
+            RegisterChangedError: the active release is none of `instead_of`.
+            ReleaseError: a crop would have no template of the network, or one is of another network.
         """
         with self._connection.writing() as session:
             return releases.activate(
-                session, self._connection.cipher(session), release_id, model_id, embeddings
+                session,
+                self._connection.cipher(session),
+                release_id,
+                model_id,
+                embeddings,
+                instead_of=instead_of,
             )
 
     def save_calibration(self, *calibrations: Calibration) -> int:

@@ -1,13 +1,13 @@
 """`activate`, `save_calibrations`: the active release, and the calibrated thresholds of releases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.domain import Threshold
-from models.errors import CalibrationError, ReleaseError
-from models.register.faces import people_without, replace_templates
+from models.errors import CalibrationError, RegisterChangedError, ReleaseError
+from models.register.faces import people_lacking_templates, replace_templates
 from models.register.records import Calibration, CropEmbedding, ThresholdPurpose
 from models.register.schema import CalibrationRow
 from models.register.state import bump_revision, state_of
@@ -22,18 +22,23 @@ def activate(
     release_id: str,
     model_id: str,
     embeddings: Sequence[CropEmbedding],
+    *,
+    instead_of: Collection[str | None] | None = None,
 ) -> int:
     """Make a release active whose templates are complete; returns the new revision.
 
     Raises:
-        ReleaseError: somebody would have no template of the new network, or one is of another network.
+        RegisterChangedError: the active release is none of `instead_of`.
+        ReleaseError: a crop would have no template of the new network, or one is of another network.
     """
+    if instead_of is not None and state_of(session).active_release_id not in instead_of:
+        raise RegisterChangedError("another release has become active in the meantime")
     replace_templates(session, cipher, model_id, embeddings)
-    missing = people_without(session, model_id)
+    missing = people_lacking_templates(session, model_id)
     if missing:
         names = ", ".join(missing[:NAMES_SHOWN]) + (" ..." if len(missing) > NAMES_SHOWN else "")
         raise ReleaseError(
-            f"{len(missing)} people have no template of {model_id} ({names}): "
+            f"pictures of {len(missing)} people have no template of {model_id} ({names}): "
             "embed every stored crop, also those enrolled in the meantime, and try again"
         )
     row = state_of(session)

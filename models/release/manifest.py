@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from models.storage.files import sha256_of
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
 ID_HASH_DIGITS = 16
+RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}", re.ASCII)
+ENCODER_NAME = "encoder.onnx"
+"""The network, which every release has."""
 
 PREPROCESSING = {
     "alignment": "five-point similarity to the 112x112 template",
@@ -81,6 +85,8 @@ def verify_release(folder: Path) -> Manifest:
         ReleaseError: absent, incomplete or altered.
     """
     manifest = read_manifest(folder)
+    if ENCODER_NAME not in manifest.files:
+        raise ReleaseError(f"release {folder.name} is altered: its manifest does not name {ENCODER_NAME}")
     if manifest.release_id != folder.name:
         raise ReleaseError(f"release {folder.name} is altered: its manifest is not the one it was made with")
     for name, expected in manifest.files.items():

@@ -13,7 +13,7 @@ from models.progress import Advance, ignore_steps
 from models.register.records import CropEmbedding, Purpose
 from models.register.register import Register
 from models.release.manifest import verify_release
-from models.release.store import PRETRAINED_ID, Release, load_release, releases_folder
+from models.release.store import PRETRAINED_ID, Release, load_release, release_folder
 from models.settings.settings import Settings
 
 MAX_ATTEMPTS = 3
@@ -21,7 +21,12 @@ CHUNK_CROPS = 32
 
 
 def promote(
-    settings: Settings, register: Register, release_id: str, advance: Advance = ignore_steps
+    settings: Settings,
+    register: Register,
+    release_id: str,
+    advance: Advance = ignore_steps,
+    *,
+    champion_id: str | None = None,
 ) -> Release:
     """Make a release the active one, which every door uses.
 
@@ -29,9 +34,11 @@ def promote(
         settings, register: of the site.
         release_id: of a saved release, or of the pretrained one.
         advance: called with the number of crops after each chunk that was embedded.
+        champion_id: the release that must be in use until then; None takes the place of any.
 
     Raises:
         ReleaseError: it is absent, incomplete or altered, or people were enrolled during each attempt.
+        RegisterChangedError: another release than `champion_id` is in use by now.
         WeightsError: it is the pretrained one, and its weights cannot be had.
         RegisterError: the register cannot be read or written. In each case the old release stays in use.
     """
@@ -45,12 +52,21 @@ def promote(
         _embed_missing(register, encoder, embedded, advance)
         attempts_left -= 1
         try:
-            register.activate_release(release.release_id, release.model_id, list(embedded.values()))
+            register.activate_release(
+                release.release_id, release.model_id, list(embedded.values()), instead_of=_stored(champion_id)
+            )
             return release
         except ReleaseError:
             # Somebody was enrolled while the others were embedded: embed them too, and try again.
             if not attempts_left:
                 raise
+
+
+def _stored(release_id: str | None) -> tuple[str | None, ...] | None:
+    """The ids under which the register may have a release; it names the pretrained one only after another."""
+    if release_id is None:
+        return None
+    return (release_id, None) if release_id == PRETRAINED_ID else (release_id,)
 
 
 def rollback(settings: Settings, register: Register, advance: Advance = ignore_steps) -> Release:
@@ -63,7 +79,7 @@ def rollback(settings: Settings, register: Register, advance: Advance = ignore_s
     active = register.active_release_id() or PRETRAINED_ID
     if active == PRETRAINED_ID:
         raise ReleaseError("the pretrained release is in use: there is none to roll back to")
-    return promote(settings, register, verify_release(releases_folder(settings) / active).parent, advance)
+    return promote(settings, register, verify_release(release_folder(settings, active)).parent, advance)
 
 
 def _embed_missing(

@@ -21,14 +21,21 @@ from models.domain import COSINE, Threshold
 from models.errors import ModelMismatchError, ReleaseError
 from models.register.records import Calibration, ThresholdPurpose
 from models.register.register import Register
-from models.release.manifest import MANIFEST_NAME, Manifest, Thresholds, read_manifest, verify_release
+from models.release.manifest import (
+    ENCODER_NAME,
+    MANIFEST_NAME,
+    RELEASE_ID,
+    Manifest,
+    Thresholds,
+    read_manifest,
+    verify_release,
+)
 from models.release.networks import SFACE_MODEL_ID
 from models.release.weights import ensure_weights
 from models.settings.settings import Settings
 from models.storage.files import sha256_of, sync_folder
 
 PRETRAINED_ID = f"pretrained-{SFACE_MODEL_ID}"
-ENCODER_NAME = "encoder.onnx"
 DRAFT_PREFIX = ".draft-"
 
 UNCALIBRATED = Thresholds(identify=0.55, verify=0.50, duplicate=0.55)
@@ -66,6 +73,17 @@ class Release:
 def releases_folder(settings: Settings) -> Path:
     """Return the folder of all releases; it may be absent."""
     return settings.home / "releases"
+
+
+def release_folder(settings: Settings, release_id: str) -> Path:
+    """The folder of a saved release; may be absent.
+
+    Raises:
+        ReleaseError: it is no id of a release; a path would leave the folder of all releases.
+    """
+    if not RELEASE_ID.fullmatch(release_id):
+        raise ReleaseError(f"there is no release {release_id[:80]}: see doorward releases list")
+    return releases_folder(settings) / release_id
 
 
 def pretrained_release(settings: Settings) -> Release:
@@ -123,11 +141,12 @@ def load_release(settings: Settings, release_id: str) -> Release:
     """
     if release_id == PRETRAINED_ID:
         return pretrained_release(settings)
-    manifest = verify_release(releases_folder(settings) / release_id)
+    folder = release_folder(settings, release_id)
+    manifest = verify_release(folder)
     return Release(
         release_id,
         manifest.model_id,
-        releases_folder(settings) / release_id / ENCODER_NAME,
+        folder / ENCODER_NAME,
         manifest.metric,
         **_as_thresholds(manifest.thresholds, manifest.model_id),
     )

@@ -116,3 +116,22 @@ def test_it_polls_by_itself_while_entered(monkeypatch: pytest.MonkeyPatch) -> No
         register.people, register.revision = (1, 2), 2
         assert register.loaded.wait(5.0)
     assert watch.current().revision == 2
+
+
+def test_an_error_without_a_type_in_the_thread_ends_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
+    register = Registry()
+    failed = threading.Event()
+
+    def fail() -> int:
+        failed.set()
+        raise MemoryError
+
+    with SiteWatch(register.gallery_revision, register.load, SystemClock()) as watch:
+        assert watch.current().revision == 1
+        watch._revision = fail
+        assert failed.wait(5.0)
+        watch._thread.join(5.0)
+        with pytest.raises(RuntimeError, match="has died") as caught:
+            watch.current()
+    assert isinstance(caught.value.__cause__, MemoryError)

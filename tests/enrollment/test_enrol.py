@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enrollment.duplicates import DuplicateIndex
 from enrollment.people import Roster
 from enrollment.pictures import NamedPicture
 from models.domain import Embedding, PersonId, Template
@@ -30,7 +31,7 @@ from models.errors import (
     UnknownPersonError,
 )
 from models.gallery.gallery import Gallery
-from models.register.records import PersonStatus, Purpose
+from models.register.records import CropEmbedding, PersonStatus, Purpose
 from models.register.register import Register
 from tests.door_events import door_event
 from tests.enrollment.painted import (
@@ -132,6 +133,20 @@ def test_a_face_is_enrolled_once_whatever_the_status_of_the_person(
     with pytest.raises(DuplicatePersonError, match=rf"enrolled as Ada \({status}; score 0\.\d\d"):
         desk(register).enrol("Somebody Else", [picture(1, 2)], WORDS)
     assert [person.name for person in register.people()] == ["Ada"]
+
+
+def test_a_revoked_face_is_refused_after_a_change_of_the_network(register: Register) -> None:
+    ada = desk(register).enrol("Ada", [picture(1, 1)], WORDS).person
+    register.set_status(ada.person_id, PersonStatus.REVOKED)
+    crops = register.crops(Purpose.RECOGNITION)
+    embedded = [CropEmbedding(crop.crop_id, Embedding(vector_of(1, 1), "painted-2")) for crop in crops]
+    register.activate_release("release-2", "painted-2", embedded)
+    (kept,) = register.templates("painted-2", (PersonStatus.REVOKED,))
+    index = DuplicateIndex(register, "painted-2").gallery()
+    found = index.search(Embedding(vector_of(1, 2), "painted-2")).best
+    assert found is not None
+    assert (found.person_id, kept.person_id) == (ada.person_id, ada.person_id)
+    assert found.score > 0.5
 
 
 def test_twins_can_be_allowed_and_are_reported_as_lookalikes(service: PaintedDesk) -> None:

@@ -5,8 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from models.domain import COSINE, Threshold
-from models.errors import CalibrationError, ModelMismatchError, ReleaseError
-from models.register.records import Calibration, CropEmbedding, PersonStatus, Purpose, ThresholdPurpose
+from models.errors import CalibrationError, ModelMismatchError, RegisterChangedError, ReleaseError
+from models.register.records import (
+    Calibration,
+    CropEmbedding,
+    Person,
+    PersonStatus,
+    Purpose,
+    ThresholdPurpose,
+)
 from models.register.register import Register
 from tests.models.register.faces import MODEL, embedding, face
 
@@ -66,22 +73,54 @@ def test_nobody_may_be_left_without_a_template(register: Register, status: Perso
     late = register.add_person("Grace", [face(2)], "I agree.")
     register.set_status(late.person_id, status)
     revision = register.gallery_revision()
-    with pytest.raises(ReleaseError, match=r"1 people have no template of network-b \(Grace\)"):
+    with pytest.raises(ReleaseError, match=r"of 1 people have no template of network-b \(Grace\)"):
         register.activate_release("release-b", NEXT, templates)
     assert register.active_release_id() is None
     assert register.templates(NEXT) == []
     assert register.gallery_revision() == revision
 
 
-def test_the_revoked_and_the_erased_hold_up_no_release(register: Register) -> None:
+def test_every_picture_needs_a_template_of_the_new_network(register: Register) -> None:
+    ada = register.add_person("Ada", [face(1)], "I agree.")
+    templates = embedded_again(register)
+    register.add_templates(ada.person_id, [face(2)])
+    with pytest.raises(ReleaseError, match=r"no template of network-b \(Ada\)"):
+        register.activate_release("release-b", NEXT, templates)
+    register.activate_release("release-b", NEXT, embedded_again(register))
+    assert len(register.templates(NEXT)) == 2
+
+
+def test_the_revoked_are_embedded_too_and_the_erased_hold_up_no_release(register: Register) -> None:
     register.add_person("Ada", [face(1)], "I agree.")
     revoked = register.add_person("Grace", [face(2)], "I agree.")
     erased = register.add_person("Mary", [face(3)], "I agree.")
+    register.set_status(revoked.person_id, PersonStatus.REVOKED)
     templates = embedded_again(register)
     register.erase(erased.person_id)
-    register.set_status(revoked.person_id, PersonStatus.REVOKED)
+    with pytest.raises(ReleaseError, match="Grace"):
+        register.activate_release(
+            "release-b", NEXT, [each for each in templates if each.crop_id != _crop_of(register, revoked)]
+        )
     register.activate_release("release-b", NEXT, templates)
     assert len(register.templates(NEXT)) == 1
+    everybody = register.templates(NEXT, tuple(PersonStatus))
+    assert {template.person_id for template in everybody} > {revoked.person_id}
+
+
+def _crop_of(register: Register, person: Person) -> str:
+    (crop,) = [c for c in register.crops(Purpose.RECOGNITION) if c.person_id == person.person_id]
+    return crop.crop_id
+
+
+def test_a_release_does_not_take_the_place_of_another_than_was_meant(register: Register) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    templates = embedded_again(register)
+    register.activate_release("release-b", NEXT, templates, instead_of=(None, "pretrained"))
+    with pytest.raises(RegisterChangedError, match="another release"):
+        register.activate_release("release-c", NEXT, templates, instead_of=(None, "pretrained"))
+    assert register.active_release_id() == "release-b"
+    register.activate_release("release-c", NEXT, templates, instead_of=("release-b",))
+    assert register.active_release_id() == "release-c"
 
 
 def test_templates_of_another_network_are_refused(register: Register) -> None:

@@ -205,3 +205,22 @@ def test_without_a_promotion_the_pretrained_release_is_active(
     settings = load_settings(home=settings.home)
     with Register.open(settings.storage.database, bytes(32)) as register:
         assert active_release(settings, register) == pretrained_release(settings)
+
+
+def test_a_manifest_that_does_not_name_the_network_is_refused(settings: Settings) -> None:
+    bare = manifest()  # names no file, so that no hash would be compared
+    folder = releases_folder(settings) / bare.release_id
+    folder.mkdir(parents=True)
+    (folder / MANIFEST_NAME).write_bytes(bare.to_bytes())
+    (folder / ENCODER_NAME).write_bytes(b"any network")
+    with pytest.raises(ReleaseError, match=r"does not name encoder\.onnx"):
+        load_release(settings, bare.release_id)
+
+
+@pytest.mark.parametrize("form", ["/{0}", "../{1}/{0}", "{0}/", "{0}/../{0}", "", ".", "..", "{0}\n"])
+def test_an_id_that_is_a_path_leaves_no_folder(settings: Settings, encoder: Path, form: str) -> None:
+    release_id = save_release(releases_folder(settings), encoder, manifest())
+    elsewhere = releases_folder(settings)
+    name = form.format(f"{elsewhere}/{release_id}" if form.startswith("/") else release_id, elsewhere.name)
+    with pytest.raises(ReleaseError, match="there is no release"):
+        load_release(settings, name)
