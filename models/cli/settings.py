@@ -1,6 +1,7 @@
 """The command `config show`: every setting in force."""
 
 import json
+import re
 from typing import Any
 
 import typer
@@ -31,9 +32,14 @@ def show_settings(ctx: typer.Context) -> None:
 
 
 def values_of(settings: Settings, section: str) -> dict[str, Any]:
-    """The keys and values of a table, those of its kind alone."""
+    """The keys and values of a table, those of its kind alone, without the password of an address."""
     table = getattr(settings, section)
-    return {key: getattr(table, key) for key in type(table).model_fields}
+    values = {key: getattr(table, key) for key in type(table).model_fields}
+    # A password may hold an @ that nobody has escaped: everything up to the last one is hidden.
+    return {
+        key: re.sub(r"://.*@", "://***@", value) if isinstance(value, str) else value
+        for key, value in values.items()
+    }
 
 
 def _toml(value: object) -> str:

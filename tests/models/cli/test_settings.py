@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from models.cli.output import Console
@@ -38,3 +39,14 @@ def test_config_show_prints_a_settings_file_without_json(tmp_path: Path) -> None
     (tmp_path / "doorward.toml").write_text(show(tmp_path, as_json=False))
     assert load_settings(tmp_path) == before
     assert before.camera.kind == "device"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_config_show_hides_the_password_of_a_camera(tmp_path: Path, as_json: bool) -> None:
+    (tmp_path / "doorward.toml").write_text(
+        '[camera]\nsource = "rtsp://admin:h@nter/2@camera.lan:554/live"\n'
+    )
+    shown = show(tmp_path, as_json=as_json)
+    assert "rtsp://***@camera.lan:554/live" in shown
+    assert "nter" not in shown
+    assert "admin" not in shown
