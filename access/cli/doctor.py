@@ -90,7 +90,7 @@ def _register(settings: Settings) -> str:
         )
     with open_register(settings) as register:
         people = [person for person in register.people() if person.status == "active"]
-    return f"the register opens with its key; {len(people)} people may be recognised"
+    return f"the register opens with its key; people who may be recognised: {len(people)}"
 
 
 def _index(settings: Settings) -> str:
@@ -98,7 +98,7 @@ def _index(settings: Settings) -> str:
     _register(settings)
     with open_site(settings) as site:
         gallery, threshold = site.gallery(), site.threshold()
-    return f"{len(gallery)} templates of {len(gallery.people)} people; threshold {threshold.value:.3f}"
+    return f"templates: {len(gallery)}; threshold {threshold.value:.3f}"
 
 
 def _disk(settings: Settings) -> str:
