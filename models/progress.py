@@ -1,7 +1,7 @@
 """`Progress`: how long work reports how far it is; a terminal or a job's record shows it, or nobody."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -23,11 +23,6 @@ class Progress(Protocol):
 
 def ignore_steps(steps: int = 1) -> None:
     """An `Advance` that shows nothing."""
-
-
-def no_progress(description: str, total: int | None) -> AbstractContextManager[Advance]:
-    """A `Progress` that shows nothing."""
-    return nullcontext(ignore_steps)
 
 
 Note = Callable[[str], None]

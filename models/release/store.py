@@ -65,10 +65,6 @@ class Release:
     verify_threshold: Threshold
     duplicate_threshold: Threshold
 
-    def with_thresholds(self, thresholds: Thresholds) -> "Release":
-        """Return the same network with other thresholds."""
-        return dataclasses.replace(self, **_as_thresholds(thresholds, self.model_id))
-
 
 def releases_folder(settings: Settings) -> Path:
     """Return the folder of all releases; it may be absent."""
