@@ -138,7 +138,7 @@ def open_register(settings: Settings, *, create: bool = False) -> Iterator[Regis
     if not create and not Path(settings.storage.database).exists():
         raise RegisterAbsentError(
             f"there is no register at {settings.storage.database}: name the right "
-            "folder with --home, or enrol somebody, which makes it"
+            "folder with --home, or enrol somebody with `doorward enroll`, which makes it"
         )
     with Register.open(settings.storage.database, KeyFile(settings.storage.key_file)) as register:
         yield register

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -20,7 +19,7 @@ from rich.table import Table
 from access.cameras import open_camera, shown_camera
 from models.cli.output import LineType, console_of
 from models.clock import SystemClock
-from models.errors import CameraLostError, DoorwardError, RegisterAbsentError, StorageFullError
+from models.errors import CameraLostError, DoorwardError, StorageFullError
 from models.release.weights import check_weights
 from models.settings.settings import Settings
 from models.site import open_register, open_site
@@ -83,11 +82,6 @@ def _weights(settings: Settings) -> str:
 
 
 def _register(settings: Settings) -> str:
-    if not Path(settings.storage.database).exists():
-        raise RegisterAbsentError(
-            f"there is no register in the home {settings.home}: name the right folder with --home, or enrol "
-            "somebody with `doorward enroll`, which makes it"
-        )
     with open_register(settings) as register:
         people = [person for person in register.people() if person.status == "active"]
     return f"the register opens with its key; people who may be recognised: {len(people)}"
@@ -131,11 +125,6 @@ def _camera(settings: Settings) -> str:
     return delivers
 
 
-def check_record(result: CheckResult) -> dict[str, Any]:
-    """A check, ready for JSON."""
-    return dataclasses.asdict(result)
-
-
 @app.command()
 def doctor(
     ctx: typer.Context,
@@ -153,7 +142,7 @@ def doctor(
     for result in results:
         state = "[green]ok[/]" if result.ok else "[bold red]fault[/]"
         table.add_row(result.part, state, escape(result.detail))
-        console.emit(LineType.CHECK, check_record(result))
+        console.emit(LineType.CHECK, dataclasses.asdict(result))
     console.show(table)
     if not all(result.ok for result in results):
         raise typer.Exit(1)

@@ -93,7 +93,7 @@ def check_weights(folder: Path) -> None:
         if not path.is_file():
             raise WeightsUnavailableError(f"there is no {network.file_name} in {folder}: {advice}")
         if not _intact(path, network):
-            raise WeightsHashError(f"{path} is not the promised file, its SHA-256 differs: {advice}")
+            raise WeightsHashError(f"{path} is not the expected file, its SHA-256 differs: {advice}")
     if not _noted(folder / SFACE_FLOAT_NAME):
         raise WeightsUnavailableError(f"{SFACE_FLOAT_NAME} in {folder} is absent or damaged: {advice}")
 
