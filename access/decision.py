@@ -43,7 +43,7 @@ def _identify(evidence: Evidence, limits: EvidenceLimits, threshold: Threshold) 
         return Deny(DenyReason.MODEL_FAULT)
     if not math.isfinite(result.best.score) or math.isnan(result.margin):
         return Deny(DenyReason.MODEL_FAULT)
-    if not threshold.accepts(result.best.score, result.model_id):
+    if not threshold.accepts(result.best.score, result.scale):
         return Deny(DenyReason.NOT_RECOGNISED)
     if result.margin < limits.min_margin:
         return Deny(DenyReason.AMBIGUOUS)

@@ -124,7 +124,7 @@ class TrackEvidence:
         fused = [Candidate(person_id, self._score(gallery, person_id)) for person_id in people]
         fused.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
         best, runner_up = (*fused, None, None)[:2]
-        return SearchResult(best, runner_up, found.model_id)
+        return SearchResult(best, runner_up, found.scale)
 
     def conclude(self, result: SearchResult | None, enrolled: int, lock: LockState) -> Evidence:
         """The evidence for `decide`, with what the gallery and the lock say."""

@@ -121,7 +121,7 @@ class DoorLoop:
         with watch.stage("search"):
             visit.result = visit.evidence.search(view.gallery)
         with watch.stage("decide"):
-            evidence = visit.evidence.conclude(visit.result, len(view.gallery.people), self._lock.state())
+            evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
             visit.decision = decision = decide(
                 evidence, self._limits, view.threshold, self._clock.monotonic_s()
             )

@@ -79,7 +79,7 @@ class StillChecker:
     def __init__(self, site: Site) -> None:
         view = site.view()
         self._gallery = view.gallery
-        self._verify_threshold = view.release.verify_threshold
+        self._verify_threshold = view.thresholds.verify.threshold
         self._threshold = view.threshold
         self._limits = dataclasses.replace(evidence_limits(site.settings), min_frames=1)
         self._analyser = site.analyser
@@ -116,7 +116,7 @@ class StillChecker:
         others = [c for c in (found.best, found.runner_up) if c and c.person_id != person.person_id]
         reason: str = DenyReason.POOR_QUALITY
         if face.quality.ok:
-            alike = self._verify_threshold.accepts(claimed.score, face.embedding.model_id)
+            alike = self._verify_threshold.accepts(claimed.score, self._gallery.scale)
             reason = RECOGNISED if alike else DenyReason.NOT_RECOGNISED
         next_one = others[0] if others else None
         return _result(face, reason, person=claimed, runner_up=next_one, threshold=self._verify_threshold)
@@ -129,7 +129,7 @@ class StillChecker:
             advice=face.quality.reasons,
             newest_at_s=0.0,
             result=found,
-            enrolled=len(self._gallery.people),
+            enrolled=self._gallery.size,
             lock=LockState.LOCKED,
         )
 

@@ -13,40 +13,27 @@ from models.vision.quality import ENROLMENT
 
 
 @contextmanager
-def open_desk(
-    settings: Settings, warn: Note, *, create: bool = True, recalibrate_each_time: bool = True
-) -> Iterator[EnrolmentService]:
+def open_desk(settings: Settings, warn: Note, *, create: bool = True) -> Iterator[EnrolmentService]:
     """Open the site's register and give the service that enrols people in it.
 
     Args:
         settings: of the site.
         warn: is given what the operator should know.
         create: make the register when there is none.
-        recalibrate_each_time: find the thresholds again after every change; otherwise once at the end, also
-            when the enrolment was interrupted.
 
     Raises:
         RegisterAbsentError: there is no register, and it is not to be made.
         RegisterError, EncryptionKeyError, WeightsError, ReleaseError, ModelError: a part cannot be opened.
     """
     with open_site(settings, create=create) as site:
-        if not site.register.latest_calibrations(site.release.release_id):
-            # The very first enrolment already needs to know which pictures are of one person.
-            recalibrate_or_warn(site, warn)
-        service = EnrolmentService(
+        yield EnrolmentService(
             site.register,
             site.analyser_with(ENROLMENT),
             site.release,
+            site.thresholds,
             lookalike_margin=settings.decision.min_margin,
-            after_change=(lambda: recalibrate_or_warn(site, warn))
-            if recalibrate_each_time
-            else (lambda: None),
+            after_change=lambda: recalibrate_or_warn(site, warn),
         )
-        try:
-            yield service
-        finally:
-            if not recalibrate_each_time:
-                recalibrate_or_warn(site, warn)
 
 
 @contextmanager

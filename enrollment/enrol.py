@@ -7,7 +7,7 @@ from enrollment.duplicates import DuplicateIndex
 from enrollment.people import purposes_of_consent
 from enrollment.pictures import ExaminedPicture, NamedPicture, examine, pictures_of_other_people
 from models.clock import SystemClock
-from models.domain import PersonId, Quality
+from models.domain import Candidate, PersonId, Quality
 from models.errors import (
     ConsentError,
     DuplicatePersonError,
@@ -16,6 +16,7 @@ from models.errors import (
     ReleaseError,
     RevokedPersonError,
 )
+from models.evaluation.thresholds import Thresholds
 from models.ports import Clock
 from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
 from models.register.register import Register
@@ -64,7 +65,9 @@ class EnrolmentService:
     Args:
         register: where people are kept.
         analyser: with the release's network and the limits of quality for enrolment.
-        release: its thresholds tell duplicates and pictures of different people.
+        release: of that network.
+        thresholds: gives what thresholds are looked up from, for the people enrolled at the moment: they
+            tell duplicates and pictures of different people.
         lookalike_margin: people who score less than this below the door's threshold are reported.
         after_change: called after every change of people, to find the thresholds again.
         clock: for the time of consent.
@@ -75,6 +78,7 @@ class EnrolmentService:
         register: Register,
         analyser: FaceAnalyser,
         release: Release,
+        thresholds: Callable[[], Thresholds],
         *,
         lookalike_margin: float = 0.05,
         after_change: Callable[[], None] = lambda: None,
@@ -82,8 +86,8 @@ class EnrolmentService:
     ) -> None:
         self._register = register
         self._analyser = analyser
-        self._release = release
-        self._lookalike_score = release.threshold.value - lookalike_margin
+        self._thresholds = thresholds
+        self._lookalike_margin = lookalike_margin
         self._after_change = after_change
         self._clock = clock if clock is not None else SystemClock()
         self._duplicates = DuplicateIndex(register, release.model_id)
@@ -95,7 +99,10 @@ class EnrolmentService:
 
     def pictures_of_other_people(self, pictures: Sequence[ExaminedPicture]) -> list[ExaminedPicture]:
         """Return the pictures that are not of the person most of them show."""
-        return pictures_of_other_people(pictures, self._release)
+        threshold, index = self._thresholds().for_gallery(1).verify.threshold, self._duplicates
+        return pictures_of_other_people(
+            pictures, lambda one, other: threshold.accepts(index.compare(one, other), index.scale)
+        )
 
     def find_person(self, name: str) -> Person | None:
         """Return who is enrolled under that name, if anybody. Raises InputError: it is no name."""
@@ -162,9 +169,10 @@ class EnrolmentService:
             except RegisterChangedError:
                 if attempt == ATTEMPTS:
                     raise
-        self._duplicates.add(person.person_id, pictures)
+        near = self._near(alike)
+        self._duplicates.add(person.person_id, [picture.analysis.embedding for picture in pictures])
         self._after_change()
-        return self._report(person, pictures, len(pictures), alike)
+        return self._report(person, pictures, len(pictures), near)
 
     def add_examined(
         self,
@@ -193,15 +201,17 @@ class EnrolmentService:
             raise ConsentError("training is agreed to by a consent of its own: give its text")
         if not examined:
             raise InputError(f"{name}: there is no picture to add")
-        gallery, threshold = self._duplicates.gallery(), self._release.verify_threshold
+        index = self._duplicates
+        index.refresh()
+        threshold = self._thresholds().for_gallery(index.people, index.photos_each).verify.threshold
         for picture in examined:
-            score = gallery.scores_of(person.person_id, picture.analysis.embedding)
-            if not threshold.accepts(score, gallery.model_id):
+            score = index.score(person.person_id, picture.analysis.embedding)
+            if not threshold.accepts(score, index.scale):
                 raise InputError(
                     f"{picture.name}: not recognised as {person.name} (score {score:.2f}, needed "
                     f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
                 )
-        alike = [other for other in self._people_like(examined) if other[0] != person.person_id]
+        near = self._near([o for o in self._people_like(examined) if o.person_id != person.person_id])
         self._check_release()
         photos = self._register.add_templates(
             person.person_id,
@@ -211,7 +221,7 @@ class EnrolmentService:
             self._clock.now(),
         )
         self._after_change()
-        return self._report(person, examined, photos, alike)
+        return self._report(person, examined, photos, near)
 
     def _check_and_insert(
         self,
@@ -220,7 +230,7 @@ class EnrolmentService:
         consent: str,
         purposes: frozenset[Purpose],
         allow_duplicate: bool,
-    ) -> tuple[Person, list[tuple[PersonId, float]]]:
+    ) -> tuple[Person, list[Candidate]]:
         """Look for duplicates and write, unless people changed in between: two desks may enrol one newcomer.
 
         Raises:
@@ -229,7 +239,7 @@ class EnrolmentService:
         alike = self._people_like(pictures)
         self._check_release()
         if not allow_duplicate:
-            self._refuse_duplicate(alike)
+            self._refuse_duplicate(alike, len(pictures))
         person = self._register.add_person(
             name,
             [_face_of(picture) for picture in pictures],
@@ -245,44 +255,51 @@ class EnrolmentService:
         if self._register.active_release_id() != self._active_release_id:
             raise ReleaseError("another release has become active: start the enrolment again")
 
-    def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[tuple[PersonId, float]]:
+    def _people_like(self, pictures: Sequence[ExaminedPicture]) -> list[Candidate]:
         """Return the two people most like each picture, with their best scores, the most alike first."""
-        gallery = self._duplicates.gallery()
+        self._duplicates.refresh()
         best: dict[PersonId, float] = {}
         for picture in pictures:
-            result = gallery.search(picture.analysis.embedding)
-            for candidate in (result.best, result.runner_up):
-                if candidate is not None:
-                    best[candidate.person_id] = max(candidate.score, best.get(candidate.person_id, -1.0))
-        return sorted(best.items(), key=lambda item: (-item[1], item[0]))
+            for candidate in self._duplicates.nearest(picture.analysis.embedding):
+                best[candidate.person_id] = max(candidate.score, best.get(candidate.person_id, -1.0))
+        return [
+            Candidate(person_id, score)
+            for person_id, score in sorted(best.items(), key=lambda item: (-item[1], item[0]))
+        ]
 
-    def _refuse_duplicate(self, alike: Sequence[tuple[PersonId, float]]) -> None:
+    def _refuse_duplicate(self, alike: Sequence[Candidate], pictures: int) -> None:
+        """Raise DuplicatePersonError when the best of so many searches is one too many for a newcomer."""
         if not alike:
             return
-        person_id, score = alike[0]
-        threshold = self._release.duplicate_threshold
-        if threshold.accepts(score, self._release.model_id):
-            other = self._register.person(person_id)
+        index = self._duplicates
+        threshold = self._thresholds().duplicate(index.people, index.photos_each, pictures).threshold
+        if threshold.accepts(alike[0].score, index.scale):
+            other = self._register.person(alike[0].person_id)
             raise DuplicatePersonError(
-                f"this face is enrolled as {other.name} ({other.status}; score {score:.2f}, duplicates from "
-                f"{threshold.value:.2f}): add the pictures there with --add, or give --allow-duplicate if "
-                "they are two people"
+                f"this face is enrolled as {other.name} ({other.status}; score {alike[0].score:.2f}, "
+                f"duplicates from {threshold.value:.2f}): add the pictures there with --add, or give "
+                "--allow-duplicate if they are two people"
             )
+
+    def _near(self, alike: Sequence[Candidate]) -> list[Candidate]:
+        """Return those whom the door may take for the person, now that the gallery is as large as it is."""
+        index = self._duplicates
+        door = self._thresholds().identify(index.people, index.photos_each).threshold
+        return [other for other in alike if other.score >= door.value - self._lookalike_margin]
 
     def _report(
         self,
         person: Person,
         pictures: Sequence[ExaminedPicture],
         photos: int,
-        alike: Sequence[tuple[PersonId, float]],
+        near: Sequence[Candidate],
     ) -> Enrolment:
-        near = [(person_id, score) for person_id, score in alike if score >= self._lookalike_score]
         return Enrolment(
             person,
             tuple((picture.name, picture.analysis.quality) for picture in pictures),
             photos,
             self._register.consent(person.person_id).purposes,
-            tuple(Lookalike(self._register.person(person_id).name, score) for person_id, score in near),
+            tuple(Lookalike(self._register.person(other.person_id).name, other.score) for other in near),
         )
 
 

@@ -1,12 +1,11 @@
 """`examine`: finds the one good face of a picture, or says why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.domain import ImageArray
+from models.domain import Embedding, ImageArray
 from models.errors import NoFaceError, QualityError, SeveralFacesError
 from models.messages import picture_message
-from models.release.store import Release
 from models.vision.analysis import FaceAnalyser, FaceAnalysis
 
 
@@ -54,21 +53,28 @@ def examine(analyser: FaceAnalyser, picture: NamedPicture, *, largest: bool = Fa
     return ExaminedPicture(picture.name, analysis)
 
 
-def pictures_of_other_people(pictures: Sequence[ExaminedPicture], release: Release) -> list[ExaminedPicture]:
+def pictures_of_other_people(
+    pictures: Sequence[ExaminedPicture], same: Callable[[Embedding, Embedding], bool]
+) -> list[ExaminedPicture]:
     """The pictures that are not of the person most of them show.
 
-    Two pictures are of one person when their cosine reaches the release's 1:1 threshold; a picture belongs to
-    all that it is linked with through others, so that a frontal one may join two profiles.
+    A picture belongs to all that it is linked with through others, so that a frontal one may join two
+    profiles.
+
+    Args:
+        pictures: to be told apart.
+        same: True when two of them are of one person.
     """
     groups: list[list[ExaminedPicture]] = []
     for picture in pictures:
-        near = [group for group in groups if any(_same(picture, other, release) for other in group)]
+        near = [group for group in groups if any(_linked(picture, other, same) for other in group)]
         groups = [group for group in groups if group not in near]
         groups.append([*(other for group in near for other in group), picture])
     largest = max(groups, key=len, default=[])
     return [picture for picture in pictures if picture not in largest]
 
 
-def _same(first: ExaminedPicture, second: ExaminedPicture, release: Release) -> bool:
-    one, other = first.analysis.embedding, second.analysis.embedding
-    return release.verify_threshold.accepts(float(one.vector @ other.vector), one.model_id)
+def _linked(
+    first: ExaminedPicture, second: ExaminedPicture, same: Callable[[Embedding, Embedding], bool]
+) -> bool:
+    return same(first.analysis.embedding, second.analysis.embedding)

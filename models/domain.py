@@ -14,7 +14,7 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import EmbeddingError, ModelMismatchError
+from models.errors import EmbeddingError, ModelMismatchError, ScoreScaleError
 
 PersonId = NewType("PersonId", str)
 """A person's identity: 32 hexadecimal digits, never a name and never a position."""
@@ -196,6 +196,35 @@ class Candidate:
     score: float
 
 
+COSINE = "cosine"
+
+
+class ScoreKind(StrEnum):
+    """How a score was made of two embeddings."""
+
+    RAW = "cosine"
+    """Their cosine."""
+
+    CENTRED = "centred cosine"
+    """Their cosine without what a gallery's faces have in common (`models.gallery.mean`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """What a score can be compared with: only a score or threshold of the same kind and network.
+
+    Attributes:
+        kind: how it was made of two embeddings.
+        model_id: the network and preprocessing of the embeddings.
+    """
+
+    kind: ScoreKind
+    model_id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.model_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The two people most like a probe.
@@ -203,12 +232,12 @@ class SearchResult:
     Attributes:
         best: who is most alike, None when the gallery is empty.
         runner_up: the next *person*; None when fewer than two are enrolled.
-        model_id: the network whose scores these are.
+        scale: of both scores.
     """
 
     best: Candidate | None
     runner_up: Candidate | None
-    model_id: str
+    scale: ScoreScale
 
     @property
     def margin(self) -> float:
@@ -218,35 +247,32 @@ class SearchResult:
         return math.inf if self.runner_up is None else self.best.score - self.runner_up.score
 
 
-COSINE = "cosine"
-
-
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The score at or above which a candidate is accepted. It carries its metric and its network.
+    """The score at or above which a candidate is accepted. It carries its scale.
 
     Raises:
         ValueError: the value is not finite.
     """
 
     value: float
-    metric: str
-    model_id: str
+    scale: ScoreScale
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
             raise ValueError(f"a threshold is a finite number, not {self.value}")
 
-    def accepts(self, score: float, model_id: str, metric: str = COSINE) -> bool:
+    def accepts(self, score: float, scale: ScoreScale) -> bool:
         """True when `score` is finite and at or above the threshold.
 
         Raises:
-            ModelMismatchError: the score was made by another network or is in another metric.
+            ModelMismatchError: the score was made by another network.
+            ScoreScaleError: the score is of another kind.
         """
-        if model_id != self.model_id or metric != self.metric:
-            raise ModelMismatchError(
-                f"a threshold for {self.model_id}/{self.metric} cannot judge a score of {model_id}/{metric}"
-            )
+        if scale.model_id != self.scale.model_id:
+            raise ModelMismatchError(f"a threshold for {self.scale} cannot judge a score of {scale}")
+        if scale.kind != self.scale.kind:
+            raise ScoreScaleError(f"a threshold for {self.scale} cannot judge a {scale}")
         return math.isfinite(score) and score >= self.value
 
 

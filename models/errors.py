@@ -22,7 +22,8 @@ reaches a program.
     │   └── WeightsHashError          they are not the bytes that were promised
     ├── ModelError                a network cannot be loaded or run
     │   ├── EmbeddingError        an embedding that is not finite, not unit length or of a wrong dimension
-    │   └── ModelMismatchError    scores, thresholds or templates of different networks were mixed
+    │   ├── ModelMismatchError    scores, thresholds or templates of different networks were mixed
+    │   └── ScoreScaleError       a score was compared with one that was made in another way
     ├── GalleryError              the index cannot answer
     │   └── EmptyGalleryError     nobody is enrolled
     ├── RegisterError             the register cannot be read or written
@@ -189,6 +190,12 @@ class ModelMismatchError(ModelError):
     """Scores, thresholds or templates of different networks were mixed."""
 
     code = "model_mismatch"
+
+
+class ScoreScaleError(ModelError):
+    """A score was compared with one that was made of embeddings in another way."""
+
+    code = "score_scale"
 
 
 class GalleryError(DoorwardError):

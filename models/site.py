@@ -10,10 +10,12 @@ from models.domain import Threshold
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.errors import RegisterAbsentError, ReleaseError
+from models.evaluation.recalibration import site_thresholds
+from models.evaluation.thresholds import GalleryThresholds, Thresholds
 from models.gallery.gallery import Gallery
 from models.ports import Encoder
 from models.register.register import Register
-from models.release.store import PRETRAINED_ID, Release, calibrated_release, load_release
+from models.release.store import PRETRAINED_ID, Release, load_release
 from models.release.weights import ensure_weights
 from models.settings.settings import Settings
 from models.storage.keys import KeyFile
@@ -30,20 +32,22 @@ class SiteView:
 
     Attributes:
         revision: the register's gallery revision; another one means that a new view is due.
-        release: the active release under its calibrated thresholds.
+        release: the active release.
         encoder: its network, ready to run.
         gallery: the active people's templates made by it.
+        thresholds: looked up for this gallery.
     """
 
     revision: int
     release: Release
     encoder: Encoder
     gallery: Gallery
+    thresholds: GalleryThresholds
 
     @property
     def threshold(self) -> Threshold:
         """The score that opens the door."""
-        return self.release.threshold
+        return self.thresholds.identify.threshold
 
 
 class Site:
@@ -62,41 +66,44 @@ class Site:
 
         Raises:
             WeightsError, ReleaseError, ModelError: the active release cannot be loaded.
+            CalibrationError: there is no threshold for it.
             RegisterError: the register cannot be read.
         """
         for _ in range(ATTEMPTS):
             release, encoder = self._load(self.register.active_release_id() or PRETRAINED_ID)
             snapshot = self.register.snapshot(release.release_id, release.model_id)
             if (snapshot.active_release_id or PRETRAINED_ID) == release.release_id:
+                gallery = Gallery.build(snapshot.templates, release.model_id)
+                thresholds = site_thresholds(release, snapshot.calibration, self.settings)
                 return SiteView(
                     snapshot.gallery_revision,
-                    calibrated_release(release, snapshot.calibrations, snapshot.gallery_revision),
+                    release,
                     encoder,
-                    Gallery.build(snapshot.templates, release.model_id),
+                    gallery,
+                    thresholds.for_gallery(gallery.size, gallery.photos_each),
                 )
         raise ReleaseError("the active release changes faster than it can be loaded: try again")
+
+    @property
+    def release(self) -> Release:
+        """The active release."""
+        return self._load(self.register.active_release_id() or PRETRAINED_ID)[0]
 
     @property
     def encoder(self) -> Encoder:
         """The active release's network."""
         return self._load(self.register.active_release_id() or PRETRAINED_ID)[1]
 
-    @property
-    def release(self) -> Release:
-        """The active release under its calibrated thresholds."""
-        return self.view().release
+    def thresholds(self) -> Thresholds:
+        """Look up thresholds of the active release from what this returns, for galleries of any size.
 
-    def gallery(self) -> Gallery:
-        """Everyone who may be recognised now."""
-        return self.view().gallery
-
-    def threshold(self) -> Threshold:
-        """The score that opens the door: calibrated for today, else the release's conservative one."""
-        return self.release.threshold
-
-    def verify_threshold(self) -> Threshold:
-        """The score that confirms a claimed identity."""
-        return self.release.verify_threshold
+        Raises:
+            WeightsError, ReleaseError, ModelError: the active release cannot be loaded.
+            CalibrationError: it is not known how strangers score with it.
+            RegisterError: the register cannot be read.
+        """
+        release = self.release
+        return site_thresholds(release, self.register.latest_calibration(release.release_id), self.settings)
 
     @cached_property
     def detector(self) -> YuNetDetector:

@@ -91,8 +91,8 @@ def _index(settings: Settings) -> str:
     _weights(settings)  # without them opening the site would fetch them
     _register(settings)
     with open_site(settings) as site:
-        gallery, threshold = site.gallery(), site.threshold()
-    return f"templates: {len(gallery)}; threshold {threshold.value:.3f}"
+        view = site.view()
+    return f"templates: {len(view.gallery)}; threshold {view.threshold.value:.3f}"
 
 
 def _disk(settings: Settings) -> str:

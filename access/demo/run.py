@@ -109,7 +109,7 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], liste
     board = LiveBoard(lambda person_id: names.get(person_id, "somebody"))
     door = site.settings.door.id
     note = "A simulated door, and people who do not exist"
-    threshold = site.threshold().value
+    threshold = site.view().threshold.value
 
     def show_frame(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
         for event in events:

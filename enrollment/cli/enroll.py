@@ -91,7 +91,7 @@ def enroll(
                 "--folder takes names and pictures from the folders: give no NAME, --add or --camera"
             )
         folders, text = person_folders(folder), _consent_text(console, consent)
-        with open_desk(console.settings, console.warn, recalibrate_each_time=False) as service:
+        with open_desk(console.settings, console.warn) as service:
             results = enrol_folders(
                 service,
                 folders,

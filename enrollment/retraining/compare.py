@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from enrollment.retraining.gate import FaceSet, IntArray, Verdict, scores_of
+from enrollment.retraining.gate import FaceSet, IntArray, Verdict
 from enrollment.retraining.general_faces import CropsByPerson
 from models.domain import COSINE, FaceCrop, FloatArray, ImageArray
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.evaluation.tail import Tail, fit_tail
 from models.ports import Encoder
 from models.release.manifest import PREPROCESSING, Manifest, Thresholds
 from models.release.networks import SFACE
@@ -99,13 +98,10 @@ def challenger_manifest(
     now: datetime, champion: Release, compared: ComparedEmbeddings, verdict: Verdict
 ) -> Manifest:
     """Build the manifest of a challenger that passed the gate."""
-    faces = compared.general
-    tails = [_non_mated_tail(vectors, faces) for vectors in (faces.champion, faces.challenger)]
-    values = (champion.threshold, champion.verify_threshold, champion.duplicate_threshold)
     return Manifest(
         network=SFACE.name,
         model_id=compared.model_id,
-        thresholds=Thresholds(*(carry_threshold(each.value, *tails) for each in values)),
+        thresholds=Thresholds(0.55, 0.5, 0.55),
         parent=champion.release_id,
         created_at=now.replace(microsecond=0),
         evaluation={
@@ -122,17 +118,3 @@ def challenger_manifest(
         preprocessing=PREPROCESSING,
         metric=COSINE,
     )
-
-
-def carry_threshold(value: float, champion: Tail, challenger: Tail) -> float:
-    """Carry a threshold over: return the score as deep in the challenger's non-mated tail.
-
-    It is used until the new release is calibrated on the site's own gallery.
-    """
-    depth = (value - champion.start) / champion.scale
-    return min(MAX_THRESHOLD, challenger.start + depth * challenger.scale)
-
-
-def _non_mated_tail(vectors: FloatArray, faces: FaceSet) -> Tail:
-    first, second, same = faces.pairs()
-    return fit_tail(scores_of(vectors, first[~same], second[~same]))

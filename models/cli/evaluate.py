@@ -43,7 +43,7 @@ def _evaluator(console: Console, release_id: str) -> "Evaluator":
     encoder = FlippedEncoder(
         OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
     )
-    return Evaluator(detector, encoder, release, console.progress)
+    return Evaluator(detector, encoder, release, console.progress, settings.decision.min_margin)
 
 
 @evaluate_app.command("pairs")
@@ -82,7 +82,8 @@ def evaluate_identification(
         typer.Option(help="Further people, neither enrolled nor strangers, to find the threshold with."),
     ] = None,
     target_fpir: Annotated[
-        float | None, typer.Option(help="The error rate to ask for; default: error_rates.target_fpir.")
+        float | None,
+        typer.Option(help="The FPIR to ask for, of one search; default: error_rates.target_far."),
     ] = None,
     release: ReleaseName = PRETRAINED_ID,
     out: Out = None,
@@ -92,7 +93,7 @@ def evaluate_identification(
 
     console = console_of(ctx)
     section = console.settings.error_rates
-    target = section.target_fpir if target_fpir is None else target_fpir
+    target = section.target_far if target_fpir is None else target_fpir
     record = _evaluator(console, release).identification(
         gallery,
         probes,
@@ -121,36 +122,40 @@ def calibrate(
             found, _ = calibrate_gallery(site.register, release, console.settings)
         else:
             found = recalibrate(site.register, release, console.settings)
+        names = {person.person_id: person.name for person in site.register.people()}
     console.emit(
         LineType.CALIBRATION,
-        calibration_record(found, release.release_id),
-        calibration_text(found, console.settings.error_rates.strangers_per_day),
+        calibration_record(found, release.release_id, names),
+        calibration_text(found, console.settings.error_rates.strangers_per_day, names),
     )
 
 
 @app.command()
 def whatif(
     ctx: typer.Context,
-    target_fpir: Annotated[float, typer.Option(help="The other target, such as 0.01.")],
+    target_far: Annotated[float, typer.Option(help="The other target, of a visit, such as 0.01.")],
     since: Annotated[str, typer.Option(help="From when on, such as 2026-11-01.")],
 ) -> None:
     """Judge the stored decisions again, under the threshold of another target error rate."""
-    from models.evaluation.recalibration import calibrate_gallery
+    from models.evaluation.recalibration import site_thresholds
     from models.evaluation.reports import replay_record, replay_text
     from models.evaluation.whatif import replay_decisions
 
     console = console_of(ctx)
     settings = console.settings
     other = settings.model_copy(
-        update={"error_rates": settings.error_rates.model_copy(update={"target_fpir": target_fpir})}
+        update={"error_rates": settings.error_rates.model_copy(update={"target_far": target_far})}
     )
     start = parse_time(since)
     with open_site(settings) as site:
         release = load_release(settings, site.register.active_release_id() or PRETRAINED_ID)
-        found, _ = calibrate_gallery(site.register, release, other)
+        calibration = site.register.latest_calibration(release.release_id)
+        gallery = site.view().gallery
+        thresholds = site_thresholds(release, calibration, other)
+        found = thresholds.identify(gallery.size, gallery.photos_each)
         events = [e for e in site.register.events(since=start) if e.release == release.release_id]
     if not events:
         raise CalibrationError(f"no decision of release {release.release_id} is stored since {since}")
-    replayed = replay_decisions(events, found.identify.threshold.value, settings.decision.min_margin)
-    record = replay_record(replayed, found.identify, since)
+    replayed = replay_decisions(events, found.threshold.value, settings.decision.min_margin)
+    record = replay_record(replayed, found, since)
     console.emit(LineType.WHATIF, record, replay_text(record))

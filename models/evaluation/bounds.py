@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from models.errors import CalibrationError
 
@@ -32,8 +32,8 @@ def binomial_interval(events: int, trials: int, confidence: float = 0.95) -> Int
     """
     _check(events, trials, confidence)
     tail = (1.0 - confidence) / 2.0
-    low = 0.0 if events == 0 else float(stats.beta.ppf(tail, events, trials - events + 1))
-    high = 1.0 if events == trials else float(stats.beta.ppf(1.0 - tail, events + 1, trials - events))
+    low = 0.0 if events == 0 else float(special.betaincinv(events, trials - events + 1, tail))
+    high = 1.0 if events == trials else float(special.betaincinv(events + 1, trials - events, 1.0 - tail))
     return Interval(low, high)
 
 
@@ -46,7 +46,18 @@ def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
         CalibrationError: as `binomial_interval`.
     """
     _check(events, trials, confidence)
-    return 1.0 if events == trials else float(stats.beta.ppf(confidence, events + 1, trials - events))
+    return 1.0 if events == trials else float(special.betaincinv(events + 1, trials - events, confidence))
+
+
+def upper_bounds(count: int, trials: int, confidence: float = 0.95) -> npt.NDArray[np.float64]:
+    """Return `upper_bound` for 0 to `count` - 1 events, float64 (count,), rising; count <= trials.
+
+    Raises:
+        CalibrationError: as `binomial_interval`.
+    """
+    _check(max(0, count - 1), trials, confidence)
+    events = np.arange(count)
+    return np.asarray(special.betaincinv(events + 1, trials - events, confidence), np.float64)
 
 
 def bootstrap_over_people(

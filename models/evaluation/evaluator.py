@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models.domain import Embedding, FloatArray, PersonId, Template
 from models.errors import CalibrationError
 from models.evaluation.bounds import Interval, binomial_interval, error_interval
-from models.evaluation.calibration import ErrorRateTargets, calibrate
+from models.evaluation.calibration import calibrate
 from models.evaluation.identification import OpenSet, search_open_set
 from models.evaluation.metrics import (
     Scores,
@@ -19,15 +19,16 @@ from models.evaluation.metrics import (
     fnir,
     fnmr_at_fmr,
     fpir,
+    missed_searches,
     threshold_at_rate,
     wrong_person_rate,
 )
 from models.evaluation.pairs import Pair, accuracy_by_fold, best_threshold, read_pairs
 from models.evaluation.photos import EmbeddedPhotos, embed_photos, people_in
 from models.evaluation.reference import reference_for, synthetic_cohort
+from models.evaluation.thresholds import ErrorRateTargets
 from models.ports import Encoder
 from models.progress import Progress
-from models.release.manifest import Thresholds
 from models.release.store import Release
 from models.vision.detector import YuNetDetector
 
@@ -43,16 +44,23 @@ class Evaluator:
 
     Args:
         detector, encoder: the door's.
-        release: of the encoder; its thresholds are used where nothing can be calibrated.
+        release: of the encoder.
         progress: shows progress over the photographs.
+        min_margin: how far ahead of the next person the door wants the best one.
     """
 
     def __init__(
-        self, detector: YuNetDetector, encoder: Encoder, release: Release, progress: Progress
+        self,
+        detector: YuNetDetector,
+        encoder: Encoder,
+        release: Release,
+        progress: Progress,
+        min_margin: float = 0.0,
     ) -> None:
         self._detector = detector
         self._encoder = encoder
         self._release = release
+        self._min_margin = min_margin
         self._progress = progress
 
     def pairs(
@@ -141,16 +149,13 @@ class Evaluator:
         found = calibrate(
             _templates(enrolled, self._encoder.model_id),
             self._encoder.model_id,
-            ErrorRateTargets(target_fpir=target_fpir, confidence=confidence),
-            Thresholds(
-                self._release.threshold.value,
-                self._release.verify_threshold.value,
-                self._release.duplicate_threshold.value,
-            ),
+            # Of a single photograph each: one search, not a visit.
+            ErrorRateTargets(target_far=target_fpir, visit_s=0.0, confidence=confidence),
             cohort=cohort,
             # With a cohort of the tester's own choice, only that and the gallery itself are sources.
-            reference=reference_for(self._encoder.model_id) if cohort is None else None,
+            reference=reference_for(self._release) if cohort is None else None,
             synthetic=synthetic_cohort(self._encoder.model_id) if cohort is None else None,
+            min_margin=self._min_margin,
         )
         strange = np.concatenate(list(unknown.values()))
         tested = search_open_set(enrolled, shown, strange)
@@ -171,8 +176,8 @@ class Evaluator:
             "fpir_bound": found.identify.bound,
             "fpir": fpir(tested.strangers, threshold),
             "fpir_interval": _ends(binomial_interval(accepted, len(tested.strangers), confidence)),
-            "fnir": fnir(tested.own, tested.best_other, threshold),
-            "fnir_interval": _ends(_fnir_interval(tested, threshold, confidence)),
+            "fnir": fnir(tested.own, tested.best_other, threshold, self._min_margin),
+            "fnir_interval": _ends(_fnir_interval(tested, threshold, self._min_margin, confidence)),
             "wrong_person": wrong_person_rate(tested.own, tested.best_other, threshold),
             "fte": failure_rate(len(enrolled_photos.failures), len(enrolled_photos.paths)),
             "fta": failure_rate(len(missed_files), attempts),
@@ -252,8 +257,8 @@ def _fnmr_interval(pairs: Sequence[Pair], scores: Scores, same: npt.NDArray[np.b
     return error_interval(scores[same] < threshold, people)
 
 
-def _fnir_interval(tested: OpenSet, threshold: float, confidence: float) -> Interval:
-    missed = (tested.own < threshold) | (tested.best_other >= tested.own)
+def _fnir_interval(tested: OpenSet, threshold: float, min_margin: float, confidence: float) -> Interval:
+    missed = missed_searches(tested.own, tested.best_other, threshold, min_margin)
     return error_interval(missed, tested.shown, confidence)
 
 

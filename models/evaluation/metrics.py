@@ -96,20 +96,36 @@ def fpir(strangers_best: npt.ArrayLike, threshold: float) -> float:
     return float((checked_scores(strangers_best, "strangers' searches") >= threshold).mean())
 
 
-def fnir(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float) -> float:
+def fnir(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float, min_margin: float = 0.0) -> float:
     """Return the false negative identification rate: the share of mated searches that miss their person.
 
-    A search misses when the person's own score is below the threshold or another person's is as high.
+    Args: as `missed_searches`. Raises CalibrationError, as it does.
+    """
+    return float(missed_searches(own, best_other, threshold, min_margin).mean())
+
+
+def missed_searches(
+    own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float, min_margin: float = 0.0
+) -> npt.NDArray[np.bool_]:
+    """Return which mated searches miss their person, bool (P,).
+
+    A search misses when the person's own score is below the threshold, when another person's is as high, or
+    when it is not far enough ahead of it.
 
     Args:
         own: (P,) score of each probe with the person it shows.
         best_other: (P,) its best score with anybody else; -inf where nobody else is enrolled.
+        threshold: of the door.
+        min_margin: that the door demands between the best person and the next one, 0 or more.
+
+    Raises:
+        CalibrationError: no search, or one without its best score with another person.
     """
     mine = checked_scores(own, "mated searches")
     other = np.asarray(best_other, dtype=np.float64)
     if other.shape != mine.shape or np.isnan(other).any():
         raise CalibrationError("every mated search needs its best score with another person")
-    return float(((mine < threshold) | (other >= mine)).mean())
+    return np.asarray((mine < threshold) | (other >= mine) | (mine - other < min_margin))
 
 
 def wrong_person_rate(own: npt.ArrayLike, best_other: npt.ArrayLike, threshold: float) -> float:

@@ -7,12 +7,21 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from models.evaluation.calibration import CalibratedThreshold, ThresholdSet
+from models.domain import PersonId
+from models.evaluation.calibration import ThresholdSet
 from models.evaluation.recalibration import threshold_record
+from models.evaluation.thresholds import CalibratedThreshold
 from models.evaluation.whatif import Replayed
 from models.events import DoorEvent
 
 SHOWN_CHANGES = 20
+
+LOOKALIKES_NOT_COVERED = (
+    "The target rate is of strangers. It does not cover these people: the door may take one for the "
+    "other. If they "
+    "are one person, erase one of the two; twins and lookalikes need a second factor, or the door stays shut."
+)
+"""What an operator is told of people enrolled who look alike."""
 
 
 def percent(rate: float | None) -> str:
@@ -74,8 +83,8 @@ def identification_text(record: Mapping[str, Any]) -> RenderableType:
     return Group(_figures(title, rows), *_errors(record["worst_errors"]), *record["warnings"])
 
 
-def calibration_record(found: ThresholdSet, release_id: str) -> dict[str, Any]:
-    """Return a calibration as a dictionary for JSON."""
+def calibration_record(found: ThresholdSet, release_id: str, names: Mapping[PersonId, str]) -> dict[str, Any]:
+    """Return a calibration as a dictionary for JSON, with the names of people who look alike."""
     return {
         "release": release_id,
         "people": found.people,
@@ -89,15 +98,24 @@ def calibration_record(found: ThresholdSet, release_id: str) -> dict[str, Any]:
         "fnir_interval": None if found.fnir_interval is None else asdict(found.fnir_interval),
         "days_to_false_accept": found.days_to_false_accept,
         "days_to_false_accept_at_least": found.days_to_false_accept_at_least,
+        "visit_s": found.thresholds.targets.visit_s,
+        "visit_factor": found.thresholds.targets.visit_factor,
+        "lookalikes": [
+            {"names": [names.get(pair.first, ""), names.get(pair.second, "")], "score": pair.score}
+            for pair in found.lookalikes
+        ],
         "warnings": list(found.warnings),
     }
 
 
-def calibration_text(found: ThresholdSet, strangers_per_day: float) -> RenderableType:
+def calibration_text(
+    found: ThresholdSet, strangers_per_day: float, names: Mapping[PersonId, str]
+) -> RenderableType:
     """Format a calibration for people."""
+    visit = f"a stranger is let in (1:N, a visit of {found.thresholds.targets.visit_s:g} s)"
     table = Table("", "target", "threshold", "expected", f"at most ({percent(found.confidence)} sure)")
     parts: list[tuple[str, CalibratedThreshold]] = [
-        ("a stranger is let in (1:N)", found.identify),
+        (visit, found.identify),
         ("an impostor is confirmed (1:1)", found.verify),
         ("a newcomer is taken for someone enrolled", found.duplicate),
     ]
@@ -120,6 +138,11 @@ def calibration_text(found: ThresholdSet, strangers_per_day: float) -> Renderabl
     if found.fnir is not None and found.fnir_interval is not None:
         ends = [found.fnir_interval.low, found.fnir_interval.high]
         lines.append(f"Of the enrolled, {percent(found.fnir)} would be refused ({_between(ends)}).")
+    if found.lookalikes:
+        table = Table("look alike", "", "score")
+        for pair in found.lookalikes:
+            table.add_row(names.get(pair.first, ""), names.get(pair.second, ""), f"{pair.score:.3f}")
+        lines += [table, LOOKALIKES_NOT_COVERED]
     return Group(*lines, *(f"[yellow]{warning}[/]" for warning in found.warnings))
 
 
@@ -127,7 +150,7 @@ def replay_record(replayed: Replayed, found: CalibratedThreshold, since: str) ->
     """Return a what-if as a dictionary for JSON."""
     return {
         "since": since,
-        "target_fpir": found.target,
+        "target_far": found.target,
         "threshold": found.threshold.value,
         "judged": replayed.judged,
         "granted": replayed.granted,
@@ -150,7 +173,7 @@ def _event(event: DoorEvent) -> dict[str, Any]:
 def replay_text(record: Mapping[str, Any]) -> RenderableType:
     """Format a what-if for people."""
     rows = [
-        ("threshold", f"{record['threshold']:.4f} for a target FPIR of {percent(record['target_fpir'])}"),
+        ("threshold", f"{record['threshold']:.4f} for a target FAR of {percent(record['target_far'])}"),
         ("decisions", f"{record['judged']} since {record['since']}"),
         ("granted", f"{record['granted']}, would have been {record['would_grant']}"),
     ]

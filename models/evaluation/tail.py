@@ -3,7 +3,10 @@
 Target rates are lower than the data can count: one stranger in a thousand, from a few hundred searches.
 Above a high score the excesses of any well-behaved distribution are close to a generalised Pareto one
 (Pickands 1975; Coles 2001, "An Introduction to Statistical Modeling of Extreme Values", chapter 4). Below
-it the scores are counted.
+it the scores are counted. That gives the *expected* rate. Its *bound* does not rest on the fit: it counts
+the searches that passed (Clopper and Pearson 1934), and beyond the highest of them follows an exponential
+through the highest few, with the largest scale that these few allow (Weissman 1978). Lookalikes and siblings
+make a tail heavy where the bulk of the scores says nothing about it: the highest few do.
 
 A stranger searched against N people makes N comparisons. On real faces those behave as if independent (the
 product is within 5% of the count for 100 to 800 people), so a rate measured against M people becomes one for
@@ -12,29 +15,45 @@ target rate.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from models.errors import CalibrationError
-from models.evaluation.bounds import upper_bound
+from models.evaluation.bounds import upper_bound, upper_bounds
 from models.evaluation.metrics import Scores, checked_scores
 
-EXCESS_SHARE = 0.1
+EXCESS_SHARE = 0.05
 """The share of the scores, the highest, that the tail is fitted to."""
 
 MIN_SAMPLE = 30
 """Searches that a fit needs at least."""
 
-MAX_SHAPE = 0.0
 MIN_SHAPE = -0.3
-"""Cosines end at 1, so the shape is not positive; a short sample must not put the end too near."""
+MAX_SHAPE = 0.3
+"""A short sample must neither put the end of the scores too near nor let a single lookalike decide. On
+Labeled Faces in the Wild the highest 5% have a shape of about 0.15."""
 
 MIN_EXCESSES = 15
 MIN_SCALE = 1e-6
-RESAMPLES = 200
-SEED = 0
+
+HIGHEST_FEW = 6
+"""The scores that say how far the tail may reach: with more of them a lookalike or two go unnoticed, with
+fewer their scale is anybody's guess. Chosen together with `DOUBT_SHARE` by `python -m
+benchmarks.coverage`."""
+
+DOUBT_SHARE = 0.1
+"""The scale of the highest few is taken at this share of the doubt that a confidence leaves: 0.995 for
+0.95."""
+
+KEPT_SHARE = 0.25
+MIN_KEPT = 100
+"""Of the scores, the highest quarter is kept: no threshold lies below."""
 
 
 def compose(rate: float, size_ratio: float) -> float:
@@ -61,7 +80,7 @@ class Tail:
         start: where the fitted part begins.
         rate: the share of scores above `start`.
         scale: of the generalised Pareto distribution, > 0.
-        shape: of it, xi; 0 is an exponential tail, negative a tail that ends.
+        shape: of it, xi; 0 is an exponential tail, negative a tail that ends, positive a heavier one.
     """
 
     start: float
@@ -86,7 +105,7 @@ class Tail:
 
 
 def fit_tail(scores: npt.ArrayLike) -> Tail:
-    """Fit the highest tenth by probability-weighted moments (Hosking and Wallis 1987, equation 5).
+    """Fit the highest scores by probability-weighted moments (Hosking and Wallis 1987, equation 5).
 
     Args:
         scores: (N,), N >= 30; the order does not matter.
@@ -97,11 +116,12 @@ def fit_tail(scores: npt.ArrayLike) -> Tail:
     rising = np.sort(checked_scores(scores, "searches without a mate"))
     if rising.size < MIN_SAMPLE:
         raise CalibrationError(f"{rising.size} searches are too few to fit a tail: {MIN_SAMPLE} are needed")
-    return _fit(rising)
+    return _fit(rising, rising.size)
 
 
-def _fit(rising: Scores) -> Tail:
-    count = min(rising.size - 1, max(MIN_EXCESSES, round(EXCESS_SHARE * rising.size)))
+def _fit(rising: Scores, size: int) -> Tail:
+    """Fit to the highest of `size` scores, of which `rising` holds the highest ones."""
+    count = min(size - 1, max(MIN_EXCESSES, round(EXCESS_SHARE * size)))
     start = float((rising[-count - 1] + rising[-count]) / 2)
     excesses = rising[-count:] - start
     weights = (count - np.arange(1, count + 1) + 0.35) / count  # Hosking and Wallis' plotting positions
@@ -109,85 +129,160 @@ def _fit(rising: Scores) -> Tail:
     spread = max(mean - 2.0 * float((excesses * weights).mean()), MIN_SCALE)
     shape = float(np.clip(2.0 - mean / spread, MIN_SHAPE, MAX_SHAPE))
     # With the shape held within its limits, the scale follows from the mean excess, scale / (1 - shape).
-    return Tail(start, count / rising.size, max(mean * (1.0 - shape), MIN_SCALE), shape)
+    return Tail(start, count / size, max(mean * (1.0 - shape), MIN_SCALE), shape)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SearchTail:
-    """The best scores of searches without a mate: counted where they are many, fitted beyond, with resamples.
+    """The highest of the best scores of searches without a mate.
+
+    Searches that are not independent, such as those of one person's photos, make one unit. Expected rates are
+    shares of searches; bounds count units, each by its highest score.
 
     Attributes:
-        rising: float64 (P,) the best score of each search.
-        tail: fitted to them.
-        resampled: tails fitted to resamples of the searchers.
-        searched: how many people each search was made among.
+        highest: float64 (H,), rising: the highest best scores.
+        searches: how many searches were made, P >= 30.
+        unit_highest: float64 (G,), rising: the highest of the units' best scores.
+        units: how many units there are, U <= P.
+        searched: how many people each search was made among, >= 1.
     """
 
-    rising: Scores
-    tail: Tail
-    resampled: tuple[Tail, ...]
+    highest: Scores
+    searches: int
+    unit_highest: Scores
+    units: int
     searched: int
 
-    @property
-    def searches(self) -> int:
-        """P, the number of searches."""
-        return int(self.rising.size)
-
-    def passed(self, threshold: float) -> int:
-        """Count the searches that reached `threshold`."""
-        return self.searches - int(np.searchsorted(self.rising, threshold, side="left"))
+    @cached_property
+    def tail(self) -> Tail:
+        """The generalised Pareto distribution of the highest scores."""
+        return _fit(self.highest, self.searches)
 
     def fpir(self, threshold: float, people: float) -> float:
-        """Return the expected share of strangers whose search of `people` people reaches `threshold`."""
-        counted = threshold < self.tail.start
-        rate = self.passed(threshold) / self.searches if counted else self.tail.exceedance(threshold)
+        """Return the expected share of strangers whose search of `people` people reaches `threshold`.
+
+        It is 1 for a threshold below all scores that are kept.
+        """
+        if threshold >= self.tail.start:
+            return compose(self.tail.exceedance(threshold), people / self.searched)
+        passed = self.highest.size - int(np.searchsorted(self.highest, threshold, side="left"))
+        rate = 1.0 if passed == self.highest.size else passed / self.searches
         return compose(rate, people / self.searched)
 
     def fpir_bound(self, threshold: float, people: float, confidence: float) -> float:
-        """Return the upper bound of that share: exact binomial where counted, else from the resamples."""
-        if threshold < self.tail.start:
-            rate = upper_bound(self.passed(threshold), self.searches, confidence)
-        else:
-            rates = [tail.exceedance(max(threshold, tail.start)) for tail in self.resampled]
-            rate = float(np.quantile(rates, confidence))
-        return compose(rate, people / self.searched)
+        """Return what that share stays under with this confidence."""
+        return compose(self._unit_bound(threshold, confidence), people / self.searched)
 
     def threshold(self, target: float, people: float) -> float:
-        """Return the threshold of an expected FPIR `target` at `people` people; `tail.start` at least."""
-        return self.tail.quantile(decompose(target, people / self.searched))
+        """Return the threshold of an expected FPIR `target` at `people` people; never below what is kept."""
+        share = decompose(target, people / self.searched)
+        if share < self.tail.rate:
+            return self.tail.quantile(share)
+        may_pass = min(int(share * self.searches), self.highest.size - 1)
+        return float(np.nextafter(self.highest[-may_pass - 1], np.inf))
 
     def cautious_threshold(self, target: float, people: float, confidence: float) -> float:
         """Return the threshold whose FPIR over `people` people stays under `target` with this confidence."""
         share = decompose(target, people / self.searched)
-        return float(np.quantile([tail.quantile(share) for tail in self.resampled], confidence))
+        bounds = upper_bounds(self.unit_highest.size, self.units, confidence)
+        reached = int(np.searchsorted(bounds, share, side="right"))
+        if reached:  # so many units may pass: the threshold lies just above the next one
+            return float(np.nextafter(self.unit_highest[-reached], np.inf))
+        start, scale = self._highest_few(confidence)
+        beyond = start + scale * math.log(HIGHEST_FEW / self.units / share)
+        return max(beyond, float(np.nextafter(self.unit_highest[-1], np.inf)))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {
+            "highest": self.highest.tolist(),
+            "searches": self.searches,
+            "unit_highest": self.unit_highest.tolist(),
+            "units": self.units,
+            "searched": self.searched,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "SearchTail":
+        """Return what `to_record` made this of.
+
+        Raises:
+            CalibrationError: a value is missing, not finite or impossible.
+        """
+        try:
+            found = cls(
+                highest=np.asarray(record["highest"], np.float64),
+                searches=int(record["searches"]),
+                unit_highest=np.asarray(record["unit_highest"], np.float64),
+                units=int(record["units"]),
+                searched=int(record["searched"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CalibrationError(
+                "stored scores of strangers cannot be read: run doorward calibrate"
+            ) from error
+        if not found._sound():
+            raise CalibrationError("stored scores of strangers are impossible: run doorward calibrate")
+        return found
+
+    def _sound(self) -> bool:
+        rows = (self.highest, self.unit_highest)
+        shapes = all(each.ndim == 1 and each.size > HIGHEST_FEW for each in rows)
+        values = shapes and all(
+            np.isfinite(each).all() and (np.diff(each) >= 0).all() and np.abs(each).max() <= 1.01
+            for each in rows
+        )
+        needed = min(self.searches, max(MIN_EXCESSES + 1, round(EXCESS_SHARE * self.searches) + 1))
+        counts = self.searches >= max(MIN_SAMPLE, self.units) and self.units >= self.unit_highest.size
+        return values and counts and self.searched >= 1 and needed <= self.highest.size <= self.searches
+
+    def _unit_bound(self, threshold: float, confidence: float) -> float:
+        """Return the upper bound of the share of units that reach `threshold`."""
+        passed = self.unit_highest.size - int(np.searchsorted(self.unit_highest, threshold, side="left"))
+        if passed == self.unit_highest.size < self.units:
+            return 1.0
+        counted = upper_bound(passed, self.units, confidence)
+        if passed:
+            return counted
+        start, scale = self._highest_few(confidence)
+        return min(counted, HIGHEST_FEW / self.units * math.exp(-(threshold - start) / scale))
+
+    def _highest_few(self, confidence: float) -> tuple[float, float]:
+        """Return where the highest few begin, and the largest scale of an exponential that they allow.
+
+        The sum of k exponential excesses, twice over the scale, follows chi-squared with 2k degrees of
+        freedom.
+        """
+        start = float(self.unit_highest[-HIGHEST_FEW - 1])
+        total = float((self.unit_highest[-HIGHEST_FEW:] - start).sum())
+        least = 2.0 * float(special.gammaincinv(HIGHEST_FEW, DOUBT_SHARE * (1.0 - confidence)))
+        return start, max(2.0 * total / least, MIN_SCALE)
 
 
 def fit_searches(best: npt.ArrayLike, searched: int, units: npt.ArrayLike | None = None) -> SearchTail:
-    """Fit the tail of searches without a mate.
+    """Keep the highest scores of searches without a mate.
 
     Args:
         best: (P,) each search's best score, P >= 30; the order does not matter.
         searched: how many people each search was made among, at least 1.
-        units: (P,) searches that are not independent share a number and are drawn again together; by default
-            every search is independent.
+        units: (P,) searches that are not independent share a number; by default every search is independent.
 
     Raises:
-        CalibrationError: too few searches, a score that is not finite, or nobody is enrolled.
+        CalibrationError: too few searches or units, a score that is not finite, or nobody is enrolled.
     """
     scores = checked_scores(best, "searches without a mate")
     if searched < 1:
         raise CalibrationError("nobody is enrolled: a false accept needs somebody enrolled")
-    labels = np.arange(scores.size) if units is None else np.asarray(units)
-    tail = fit_tail(scores)
-    # Units are numbered by their lowest score: what is drawn does not depend on the order of the searches.
-    order = np.lexsort((labels, scores))
-    scores = scores[order]
-    _, first, inverse = np.unique(labels[order], return_index=True, return_inverse=True)
-    labels = np.argsort(np.argsort(first))[inverse]
-    rng = np.random.default_rng(SEED)
-    unit_count = int(labels.max()) + 1
-    resampled = []
-    for _ in range(RESAMPLES):
-        times = np.bincount(rng.integers(0, unit_count, unit_count), minlength=unit_count)
-        resampled.append(_fit(np.repeat(scores, times[labels])))
-    return SearchTail(scores, tail, tuple(resampled), searched)
+    if scores.size < MIN_SAMPLE:
+        raise CalibrationError(f"{scores.size} searches are too few to fit a tail: {MIN_SAMPLE} are needed")
+    labels = np.arange(scores.size) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    by_unit = np.full(int(labels.max()) + 1, -np.inf)
+    np.maximum.at(by_unit, labels, scores)
+    if by_unit.size <= HIGHEST_FEW:
+        raise CalibrationError(f"searches of {by_unit.size} people are too few: {MIN_SAMPLE} are needed")
+    return SearchTail(_highest(scores), scores.size, _highest(by_unit), by_unit.size, searched)
+
+
+def _highest(scores: Scores) -> Scores:
+    kept = min(scores.size, max(MIN_KEPT, round(KEPT_SHARE * scores.size)))
+    return np.sort(scores)[-kept:]

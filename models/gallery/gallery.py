@@ -5,7 +5,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from models.domain import Candidate, Embedding, FloatArray, PersonId, SearchResult, Template
+from models.domain import (
+    Candidate,
+    Embedding,
+    FloatArray,
+    PersonId,
+    ScoreKind,
+    ScoreScale,
+    SearchResult,
+    Template,
+)
 from models.errors import ModelMismatchError, UnknownPersonError
 from models.gallery.fusion import fuse, templates_by_person
 from models.gallery.index import GuardedIndex
@@ -52,6 +61,21 @@ class Gallery:
         return self._model_id
 
     @property
+    def scale(self) -> ScoreScale:
+        """Of every score of this gallery."""
+        return ScoreScale(ScoreKind.CENTRED, self._model_id)
+
+    @property
+    def size(self) -> int:
+        """The number of people."""
+        return len(self._people)
+
+    @property
+    def photos_each(self) -> float:
+        """Templates per person, on average; 0 in an empty gallery."""
+        return self._template_count / max(1, len(self._people))
+
+    @property
     def people(self) -> frozenset[PersonId]:
         """The ids of everyone who can be found."""
         return frozenset(self._people)
@@ -68,14 +92,14 @@ class Gallery:
         """
         self._check_model(embedding)
         if self._index is None or self._mean is None:
-            return SearchResult(best=None, runner_up=None, model_id=self._model_id)
+            return SearchResult(best=None, runner_up=None, scale=self.scale)
         scores, rows = self._index.nearest(self._mean.remove(embedding.vector), 2)
         found = [
             Candidate(self._people[row], score)
             for score, row in zip(scores.tolist(), rows.tolist(), strict=True)
         ]
         found.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
-        return SearchResult(found[0], found[1] if len(found) > 1 else None, self._model_id)
+        return SearchResult(found[0], found[1] if len(found) > 1 else None, self.scale)
 
     def scores_of(self, person_id: PersonId, embedding: Embedding) -> float:
         """Return the score of one person, for a 1:1 check.

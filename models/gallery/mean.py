@@ -13,6 +13,7 @@ The last number puts back for everybody what was taken out, so that scores stay 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.domain import FloatArray
 from models.errors import EmbeddingError
@@ -35,9 +36,31 @@ class GalleryMean:
     @classmethod
     def of(cls, people: FloatArray) -> "GalleryMean":
         """Compute the mean of people's fused vectors, float32 (N, D), N >= 1."""
-        mean = people.mean(axis=0, dtype=np.float64) * (len(people) / (len(people) + HALF_WEIGHT_PEOPLE))
+        return cls.of_sum(people.sum(axis=0, dtype=np.float64), len(people))
+
+    @classmethod
+    def of_sum(cls, total: npt.NDArray[np.float64], people: int) -> "GalleryMean":
+        """Compute it from the sum of so many people's fused vectors, float64 (D,); zero for nobody."""
+        mean = total / (people + HALF_WEIGHT_PEOPLE)
         length = float(np.linalg.norm(mean))
         return cls(np.asarray(mean * min(1.0, MAX_LENGTH / max(length, MAX_LENGTH)), dtype=np.float32))
+
+    def scores(self, people: FloatArray, probe: FloatArray) -> FloatArray:
+        """Return the scores of a probe, float32 (D,), with people's fused vectors, (N, D): float32 (N,).
+
+        They are the inner products of what `remove` gives, without making it for everybody.
+
+        Raises:
+            EmbeddingError: as `remove`.
+        """
+        centred = self.remove(probe)[:-1]
+        shared = float(np.dot(self.vector, self.vector))
+        with_probe, with_mean = people @ centred, people @ self.vector  # (N,), (N,)
+        lengths = np.sqrt(np.maximum(1.0 - 2.0 * with_mean + shared, 0.0))
+        if len(people) and not lengths.min() >= MIN_DIFFERENCE_LENGTH:
+            raise EmbeddingError("a face cannot be told from the mean of all faces: it cannot be compared")
+        across = with_probe - float(np.dot(self.vector, centred))
+        return np.asarray(across * (np.sqrt(1.0 - shared) / lengths) + shared, dtype=np.float32)
 
     def remove(self, vectors: FloatArray) -> FloatArray:
         """Remove the mean from unit vectors: float32 (..., D) -> unit vectors, float32 (..., D + 1).

@@ -41,6 +41,12 @@ def all_people(session: Session) -> list[Person]:
     return [_person(row) for row in session.scalars(select(PersonRow).order_by(PersonRow.name_key))]
 
 
+def count_active(session: Session) -> int:
+    """Return how many people may be recognised."""
+    query = select(func.count()).select_from(PersonRow).where(PersonRow.status == PersonStatus.ACTIVE)
+    return session.scalar(query) or 0
+
+
 def overview(session: Session) -> list[PersonOverview]:
     """Everyone, by name, with the number of stored crops and the newest consent; one query."""
     photos = (

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from models.domain import Embedding, FaceCrop, PersonId, Template, Threshold
+from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.events import DoorEvent
 
 
@@ -102,31 +102,27 @@ class PersonFile:
     events: tuple[DoorEvent, ...]
 
 
-class ThresholdPurpose(StrEnum):
-    """Where a calibrated threshold is used: 1:N at the door, 1:1, and duplicates at enrolment."""
-
-    IDENTIFY = "identify"
-    VERIFY = "verify"
-    DUPLICATE = "duplicate"
-
-
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold found from a target error rate.
+    """How high strangers score at this site, as fitted to the gallery of one day.
+
+    `models.evaluation.recalibration.site_thresholds` makes thresholds for any number of people of it.
 
     Attributes:
         release_id: the release whose scores were used.
-        purpose: where it is used.
-        threshold: carries metric and network.
-        gallery_revision: the register's revision that it is valid for.
-        details: the target rate, the expected rate, its bound and its sources; plain values for JSON.
+        model_id: its network.
+        gallery_revision: the register's revision that it was fitted at.
+        people: how many were enrolled then.
+        tails: by source, what `models.evaluation.tail.SearchTail.to_record` gives, and `photos_each`.
+        details: thresholds, expected rates and warnings of that day, to show; plain values for JSON.
         created_at: with its zone.
     """
 
     release_id: str
-    purpose: ThresholdPurpose
-    threshold: Threshold
+    model_id: str
     gallery_revision: int
+    people: int
+    tails: Mapping[str, Any]
     details: Mapping[str, Any]
     created_at: datetime
 
@@ -139,10 +135,10 @@ class Snapshot:
         gallery_revision: changes whenever anything here changes.
         active_release_id: None until a release was activated; then the pretrained one is active.
         templates: of active people, of the network asked for.
-        calibrations: the latest of each purpose for the release asked for, of any revision.
+        calibration: the newest of the release asked for; None before the first.
     """
 
     gallery_revision: int
     active_release_id: str | None
     templates: tuple[Template, ...]
-    calibrations: Mapping[ThresholdPurpose, Calibration]
+    calibration: Calibration | None

@@ -1,6 +1,6 @@
 """`Register`: the database of people, faces, events and releases; each method is one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,6 @@ from models.register.records import (
     Purpose,
     Snapshot,
     StoredCrop,
-    ThresholdPurpose,
 )
 from models.storage.keys import KeyFile
 
@@ -73,6 +72,11 @@ class Register:
         """Return all people, ordered by name."""
         with self._connection.reading() as session:
             return people.all_people(session)
+
+    def count_people(self) -> int:
+        """Return how many people may be recognised."""
+        with self._connection.reading() as session:
+            return people.count_active(session)
 
     def person(self, person_id: PersonId) -> Person:
         """Return a person by id. Raises UnknownPersonError."""
@@ -272,7 +276,7 @@ class Register:
                         session, self._connection.cipher(session), model_id, (PersonStatus.ACTIVE,)
                     )
                 ),
-                calibrations=releases.latest_calibrations(session, release_id),
+                calibration=releases.latest_calibration(session, release_id),
             )
 
     def activate_release(
@@ -307,25 +311,15 @@ class Register:
                 instead_of=instead_of,
             )
 
-    def save_calibration(self, *calibrations: Calibration) -> int:
-        """Store thresholds for today's gallery; returns the revision that they are valid for.
-
-        Raises:
-            CalibrationError: the gallery has changed since the scores were taken.
-        """
+    def save_calibration(self, calibration: Calibration) -> int:
+        """Store what was fitted to a gallery; returns the new revision, at which doors look thresholds up."""
         with self._connection.writing() as session:
-            return releases.save_calibrations(session, calibrations)
+            return releases.save_calibration(session, calibration)
 
-    def latest_calibrations(self, release_id: str) -> Mapping[ThresholdPurpose, Calibration]:
-        """Return the newest calibration of a release for each purpose, valid for any revision."""
+    def latest_calibration(self, release_id: str) -> Calibration | None:
+        """Return the newest calibration of a release; None before the first."""
         with self._connection.reading() as session:
-            return releases.latest_calibrations(session, release_id)
-
-    def latest_calibration(
-        self, release_id: str, purpose: ThresholdPurpose = ThresholdPurpose.IDENTIFY
-    ) -> Calibration | None:
-        """Return the newest calibration of a release for one purpose, valid for any revision."""
-        return self.latest_calibrations(release_id).get(purpose)
+            return releases.latest_calibration(session, release_id)
 
     # --- copies -------------------------------------------------------------------------------------------
 

@@ -1,14 +1,13 @@
-"""`activate`, `save_calibrations`: the active release, and the calibrated thresholds of releases."""
+"""`activate`, `save_calibration`: the active release, and what was fitted to its scores."""
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.domain import Threshold
-from models.errors import CalibrationError, RegisterChangedError, ReleaseError
+from models.errors import RegisterChangedError, ReleaseError
 from models.register.faces import people_lacking_templates, replace_templates
-from models.register.records import Calibration, CropEmbedding, ThresholdPurpose
+from models.register.records import Calibration, CropEmbedding
 from models.register.schema import CalibrationRow
 from models.register.state import bump_revision, state_of
 from models.storage.keys import Cipher
@@ -46,50 +45,47 @@ def activate(
     return bump_revision(session)
 
 
-def save_calibrations(session: Session, calibrations: Sequence[Calibration]) -> int:
-    """Store thresholds for today's gallery; returns the revision that they are valid for.
+def save_calibration(session: Session, calibration: Calibration) -> int:
+    """Store what was fitted to a gallery, in the place of what was fitted to the same release before.
 
-    Raises:
-        CalibrationError: the gallery has changed since the scores were taken.
+    Doors see the new revision, which is returned.
     """
-    current = state_of(session).gallery_revision
-    if any(calibration.gallery_revision != current for calibration in calibrations):
-        raise CalibrationError("people or the release have changed in the meantime: calibrate again")
-    # Doors must notice new thresholds, so the revision grows, and the thresholds are valid for the new one.
-    revision = bump_revision(session)
-    for item in calibrations:
-        row = CalibrationRow(
-            release_id=item.release_id,
-            purpose=item.purpose,
-            value=item.threshold.value,
-            metric=item.threshold.metric,
-            model_id=item.threshold.model_id,
-            gallery_revision=revision,
-            details=dict(item.details),
-            created_at=item.created_at,
+    for row in session.scalars(
+        select(CalibrationRow).where(CalibrationRow.release_id == calibration.release_id)
+    ):
+        session.delete(row)
+    session.add(
+        CalibrationRow(
+            release_id=calibration.release_id,
+            model_id=calibration.model_id,
+            gallery_revision=calibration.gallery_revision,
+            people=calibration.people,
+            tails=dict(calibration.tails),
+            details=dict(calibration.details),
+            created_at=calibration.created_at,
         )
-        session.add(row)
-    session.flush()
-    return revision
-
-
-def latest_calibrations(session: Session, release_id: str) -> dict[ThresholdPurpose, Calibration]:
-    """Return the newest calibration of a release for each purpose, valid for any revision."""
-    newest = (
-        select(func.max(CalibrationRow.id))
-        .where(CalibrationRow.release_id == release_id)
-        .group_by(CalibrationRow.purpose)
     )
-    rows = session.scalars(select(CalibrationRow).where(CalibrationRow.id.in_(newest)))
-    return {ThresholdPurpose(row.purpose): _calibration(row) for row in rows}
+    session.flush()
+    return bump_revision(session)
 
 
-def _calibration(row: CalibrationRow) -> Calibration:
+def latest_calibration(session: Session, release_id: str) -> Calibration | None:
+    """Return the newest calibration of a release; None before the first."""
+    query = (
+        select(CalibrationRow)
+        .where(CalibrationRow.release_id == release_id)
+        .order_by(CalibrationRow.id.desc())
+        .limit(1)
+    )
+    row = session.scalar(query)
+    if row is None:
+        return None
     return Calibration(
         release_id=row.release_id,
-        purpose=ThresholdPurpose(row.purpose),
-        threshold=Threshold(row.value, row.metric, row.model_id),
+        model_id=row.model_id,
         gallery_revision=row.gallery_revision,
+        people=row.people,
+        tails=row.tails,
         details=row.details,
         created_at=row.created_at,
     )

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -131,17 +131,15 @@ class EventRow(Base):
 
 
 class CalibrationRow(Base):
-    """A threshold found from a target error rate."""
+    """What was fitted to the scores of one gallery; the newest row of a release counts."""
 
     __tablename__ = "calibrations"
-    __table_args__ = (Index("ix_calibrations_release_purpose", "release_id", "purpose"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    release_id: Mapped[str]
-    purpose: Mapped[str]
-    value: Mapped[float]
-    metric: Mapped[str]
+    release_id: Mapped[str] = mapped_column(index=True)
     model_id: Mapped[str]
     gallery_revision: Mapped[int]
+    people: Mapped[int]
+    tails: Mapped[dict[str, Any]]
     details: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

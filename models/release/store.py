@@ -5,28 +5,24 @@
 
 A release's id ends in the hash of its manifest, and the manifest holds the hashes of the files: the id, which
 the register keeps, thus fixes every byte. Which release is active stands in the register together with the
-templates, so that network, thresholds and templates change in one transaction (`models.release.promotion`).
+templates, so that network and templates change in one transaction (`models.release.promotion`).
 """
 
 import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from models.domain import COSINE, Threshold
-from models.errors import ModelMismatchError, ReleaseError
-from models.register.records import Calibration, ThresholdPurpose
+from models.errors import ReleaseError
 from models.register.register import Register
 from models.release.manifest import (
     ENCODER_NAME,
     MANIFEST_NAME,
     RELEASE_ID,
     Manifest,
-    Thresholds,
     read_manifest,
     verify_release,
 )
@@ -38,32 +34,23 @@ from models.storage.files import sha256_of, sync_folder
 PRETRAINED_ID = f"pretrained-{SFACE_MODEL_ID}"
 DRAFT_PREFIX = ".draft-"
 
-UNCALIBRATED = Thresholds(identify=0.55, verify=0.50, duplicate=0.55)
-"""For the pretrained network before any calibration: well above the published 0.363, so that a new door
-rather refuses somebody enrolled than lets a stranger in."""
-
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A network with the thresholds that belong to its scores.
+    """A network, ready to be loaded.
 
     Attributes:
         release_id: as in events and in the register.
         model_id: of its embeddings; never shared by two networks.
         encoder_path: the ONNX file.
-        metric: of its scores, `models.domain.COSINE`.
-        threshold: 1:N, at the door.
-        verify_threshold: 1:1.
-        duplicate_threshold: at or above it a newcomer is taken for someone enrolled.
+        strangers_path: the file with the scores of strangers; None for the pretrained network, whose scores
+            are in the package.
     """
 
     release_id: str
     model_id: str
     encoder_path: Path
-    metric: str
-    threshold: Threshold
-    verify_threshold: Threshold
-    duplicate_threshold: Threshold
+    strangers_path: Path | None = None
 
 
 def releases_folder(settings: Settings) -> Path:
@@ -83,19 +70,13 @@ def release_folder(settings: Settings, release_id: str) -> Path:
 
 
 def pretrained_release(settings: Settings) -> Release:
-    """Return the pretrained network with conservative thresholds; fetches the weights when they are absent.
+    """Return the pretrained network; fetches the weights when they are absent.
 
     Raises:
         WeightsError: they cannot be had.
     """
     weights = ensure_weights(settings.weights.folder, settings.weights.source)
-    return Release(
-        PRETRAINED_ID,
-        SFACE_MODEL_ID,
-        weights.sface,
-        COSINE,
-        **_as_thresholds(UNCALIBRATED, SFACE_MODEL_ID),
-    )
+    return Release(PRETRAINED_ID, SFACE_MODEL_ID, weights.sface)
 
 
 def save_release(folder: Path, encoder: Path, manifest: Manifest) -> str:
@@ -139,61 +120,18 @@ def load_release(settings: Settings, release_id: str) -> Release:
         return pretrained_release(settings)
     folder = release_folder(settings, release_id)
     manifest = verify_release(folder)
-    return Release(
-        release_id,
-        manifest.model_id,
-        folder / ENCODER_NAME,
-        manifest.metric,
-        **_as_thresholds(manifest.thresholds, manifest.model_id),
-    )
+    return Release(release_id, manifest.model_id, folder / ENCODER_NAME)
 
 
 def active_release(settings: Settings, register: Register) -> Release:
-    """Load the active release, every file checked, with its newest calibrated thresholds.
-
-    A door reads `Register.snapshot` instead and applies `calibrated_release` to it, so that all parts are of
-    one moment.
+    """Load the active release, every file checked.
 
     Raises:
         ReleaseError: it is absent, incomplete or altered.
         WeightsError: it is the pretrained one, and its weights cannot be had.
         RegisterError: the register cannot be read.
     """
-    release = load_release(settings, register.active_release_id() or PRETRAINED_ID)
-    calibrations = register.latest_calibrations(release.release_id)
-    return calibrated_release(release, calibrations, register.gallery_revision())
-
-
-def calibrated_release(
-    release: Release, calibrations: Mapping[ThresholdPurpose, Calibration], gallery_revision: int
-) -> Release:
-    """Return `release` with calibrated thresholds.
-
-    A threshold found for another gallery than today's counts only where it is stricter than the release's.
-
-    Raises:
-        ModelMismatchError: a calibration is of another network.
-    """
-    own = {
-        ThresholdPurpose.IDENTIFY: release.threshold,
-        ThresholdPurpose.VERIFY: release.verify_threshold,
-        ThresholdPurpose.DUPLICATE: release.duplicate_threshold,
-    }
-    for purpose, calibration in calibrations.items():
-        found = calibration.threshold
-        if (found.model_id, found.metric) != (release.model_id, release.metric):
-            raise ModelMismatchError(
-                f"a calibration of {found.model_id} cannot be used with {release.model_id}: calibrate again"
-            )
-        fresh = calibration.gallery_revision == gallery_revision
-        if fresh or found.value > own[purpose].value:
-            own[purpose] = found
-    return dataclasses.replace(
-        release,
-        threshold=own[ThresholdPurpose.IDENTIFY],
-        verify_threshold=own[ThresholdPurpose.VERIFY],
-        duplicate_threshold=own[ThresholdPurpose.DUPLICATE],
-    )
+    return load_release(settings, register.active_release_id() or PRETRAINED_ID)
 
 
 def list_releases(settings: Settings) -> list[tuple[str, Manifest]]:
@@ -215,14 +153,6 @@ def remove_drafts(folder: Path) -> None:
 def _saved(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         yield from (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _as_thresholds(values: Thresholds, model_id: str) -> dict[str, Any]:
-    return {
-        "threshold": Threshold(values.identify, COSINE, model_id),
-        "verify_threshold": Threshold(values.verify, COSINE, model_id),
-        "duplicate_threshold": Threshold(values.duplicate, COSINE, model_id),
-    }
 
 
 def _sync_file(path: Path) -> None:

@@ -20,3 +20,5 @@ class DecisionSettings(Section):
     """A picture less like the others of its track than this is another person: evidence starts anew."""
     max_faces: int = Field(default=3, ge=1, le=20)
     """Faces judged per picture, the largest first."""
+    visit_s: float = Field(default=10.0, ge=1, le=60)
+    """A face judged for this many seconds without a grant rests: the length of a visit."""

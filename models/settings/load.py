@@ -43,6 +43,8 @@ OTHER_VARIABLES = frozenset(
 
 RENAMED = {
     "promise": "error_rates",
+    "promise.target_fpir": "error_rates.target_far",
+    "error_rates.target_fpir": "error_rates.target_far",
     "detector.min_face_px": "detector.min_box_px",
     "decision.min_likeness": "decision.same_face_score",
 }

@@ -22,6 +22,8 @@ from models.domain import (
     PersonId,
     Quality,
     QualityReason,
+    ScoreKind,
+    ScoreScale,
     Template,
     Threshold,
 )
@@ -32,15 +34,17 @@ from models.ports import Encoder
 from models.release.store import Release
 from models.site import SiteView
 from models.vision.alignment import TEMPLATE_112
+from tests.thresholds import gallery_thresholds
 
 MODEL = "net-1"
+SCALE = ScoreScale(ScoreKind.CENTRED, MODEL)
 D = 16
 ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
 PEOPLE = {1: ADA, 2: BOB}
 STRANGER = 3
 FRAME_S = 0.1
 LIMITS = EvidenceLimits()
-THRESHOLD = Threshold(0.5, "cosine", MODEL)
+THRESHOLD = Threshold(0.5, SCALE)
 
 
 def vector_of(who: int) -> Embedding:
@@ -114,9 +118,9 @@ def gallery_of(*people: int) -> Gallery:
 
 
 def view_of(revision: int, encoder: Encoder, gallery: Gallery, *, release_id: str = "release-1") -> SiteView:
-    """A view whose release has the threshold `THRESHOLD` for everything."""
-    release = Release(release_id, MODEL, Path("none.onnx"), THRESHOLD.metric, THRESHOLD, THRESHOLD, THRESHOLD)
-    return SiteView(revision, release, encoder, gallery)
+    """A view with the threshold `THRESHOLD` for everything."""
+    release = Release(release_id, MODEL, Path("none.onnx"))
+    return SiteView(revision, release, encoder, gallery, gallery_thresholds(THRESHOLD.value, SCALE))
 
 
 class RecordingLock(SimulatedLock):

@@ -18,6 +18,8 @@ from models.domain import (
     LockState,
     PersonId,
     QualityReason,
+    ScoreKind,
+    ScoreScale,
     SearchResult,
     Threshold,
 )
@@ -25,13 +27,14 @@ from models.errors import ModelMismatchError
 
 ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
 MODEL = "net-1"
+SCALE = ScoreScale(ScoreKind.CENTRED, MODEL)
 LIMITS = EvidenceLimits(min_margin=0.05, min_frames=3, stale_s=0.5)
-THRESHOLD = Threshold(0.4, "cosine", MODEL)
+THRESHOLD = Threshold(0.4, SCALE)
 
 
 def found(best: float, runner_up: float | None = 0.1, model_id: str = MODEL) -> SearchResult:
     second = None if runner_up is None else Candidate(BOB, runner_up)
-    return SearchResult(Candidate(ADA, best), second, model_id)
+    return SearchResult(Candidate(ADA, best), second, ScoreScale(ScoreKind.CENTRED, model_id))
 
 
 GOOD = Evidence(
@@ -70,7 +73,7 @@ def test_a_single_enrolled_person_needs_no_runner_up() -> None:
         ({"frames": 2, "refused": 2}, DenyReason.NOT_ENOUGH_EVIDENCE),
         ({"frames": 2, "refused": 3}, DenyReason.POOR_QUALITY),
         ({"result": None}, DenyReason.MODEL_FAULT),
-        ({"result": SearchResult(None, None, MODEL)}, DenyReason.MODEL_FAULT),
+        ({"result": SearchResult(None, None, SCALE)}, DenyReason.MODEL_FAULT),
         ({"result": found(math.nan)}, DenyReason.MODEL_FAULT),
         ({"result": found(math.inf)}, DenyReason.MODEL_FAULT),
         ({"result": found(0.8, math.nan)}, DenyReason.MODEL_FAULT),
@@ -119,7 +122,7 @@ def test_evidence_limits_below_their_range_are_refused(change: dict[str, float])
 anything = st.floats(allow_nan=True, allow_infinity=True)
 scores = st.floats(-1, 1) | anything
 candidates = st.builds(Candidate, st.sampled_from([ADA, BOB]), scores)
-results = st.none() | st.builds(SearchResult, st.none() | candidates, st.none() | candidates, st.just(MODEL))
+results = st.none() | st.builds(SearchResult, st.none() | candidates, st.none() | candidates, st.just(SCALE))
 FIELDS = {
     "frames": st.integers(0, 6),
     "refused": st.integers(0, 6),
@@ -137,8 +140,8 @@ thresholds = st.floats(-1, 1)
 def test_raising_the_threshold_never_turns_a_denial_into_a_grant(
     evidence: Evidence, value: float, rise: float
 ) -> None:
-    low = Threshold(value, "cosine", MODEL)
-    high = Threshold(value + rise, "cosine", MODEL)
+    low = Threshold(value, SCALE)
+    high = Threshold(value + rise, SCALE)
     denied = isinstance(decide(evidence, LIMITS, low, 10.0), Deny)
     assert not (denied and isinstance(decide(evidence, LIMITS, high, 10.0), Grant))
 
@@ -154,7 +157,7 @@ def test_demanding_more_never_turns_a_denial_into_a_grant(
 
 @given(evidences, thresholds)
 def test_a_grant_means_that_everything_was_in_order(evidence: Evidence, value: float) -> None:
-    threshold = Threshold(value, "cosine", MODEL)
+    threshold = Threshold(value, SCALE)
     decision = decide(evidence, LIMITS, threshold, 10.0)
     if isinstance(decision, Deny):
         return

@@ -67,7 +67,7 @@ def test_a_view_after_promotion_has_no_part_of_the_old_release(
         after.release.model_id,
         after.encoder.model_id,
         after.gallery.model_id,
-        after.release.threshold.model_id,
+        after.threshold.scale.model_id,
     )
     assert set(parts) == {NEXT_NETWORK}
     assert before.gallery.model_id != NEXT_NETWORK, "the old view stays whole for whoever still holds it"

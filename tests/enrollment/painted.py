@@ -5,13 +5,14 @@ who looks like two people at once.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from enrollment.enrol import Enrolment, EnrolmentService
 from enrollment.pictures import NamedPicture
 from models.domain import (
-    COSINE,
     Box,
     Embedding,
     Face,
@@ -20,12 +21,15 @@ from models.domain import (
     ImageArray,
     Quality,
     QualityReason,
-    Threshold,
+    ScoreKind,
+    ScoreScale,
 )
 from models.errors import NoFaceError, SeveralFacesError
+from models.evaluation.thresholds import CalibratedThreshold, GalleryThresholds, Thresholds
 from models.register.register import Register
 from models.release.store import Release
 from models.vision.analysis import FaceAnalyser, FaceAnalysis
+from tests.thresholds import calibrated
 
 MODEL = "painted"
 NOBODY, GOOD, SEVERAL, BLURRED = range(4)
@@ -79,11 +83,27 @@ class PaintedAnalyser(FaceAnalyser):
         return faces[0]
 
 
-def release(identify: float = 0.5, verify: float = 0.5, duplicate: float = 0.75) -> Release:
-    from pathlib import Path
+RELEASE = Release("painted-release", MODEL, Path("none"))
 
-    thresholds = [Threshold(value, COSINE, MODEL) for value in (identify, verify, duplicate)]
-    return Release("painted-release", MODEL, Path("none"), COSINE, *thresholds)
+
+class FixedThresholds:
+    """The same thresholds for a gallery of any size: 0.5 at the door and 1:1, 0.75 for duplicates."""
+
+    def identify(self, people: int, photos_each: float = 1.0) -> CalibratedThreshold:
+        return self._of(0.5)
+
+    def duplicate(self, people: int, photos_each: float, pictures: int) -> CalibratedThreshold:
+        return self._of(0.75)
+
+    def for_gallery(self, people: int, photos_each: float = 1.0) -> GalleryThresholds:
+        return GalleryThresholds(people, self._of(0.5), self._of(0.5), self._of(0.75))
+
+    def _of(self, value: float) -> CalibratedThreshold:
+        return calibrated(value, ScoreScale(ScoreKind.CENTRED, MODEL))
+
+
+def fixed_thresholds() -> Thresholds:
+    return cast(Thresholds, FixedThresholds())
 
 
 class PaintedDesk(EnrolmentService):
@@ -99,4 +119,4 @@ class PaintedDesk(EnrolmentService):
 
 
 def desk(register: Register, after_change: Callable[[], None] = lambda: None) -> PaintedDesk:
-    return PaintedDesk(register, PaintedAnalyser(), release(), after_change=after_change)
+    return PaintedDesk(register, PaintedAnalyser(), RELEASE, fixed_thresholds, after_change=after_change)

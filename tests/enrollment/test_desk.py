@@ -39,32 +39,20 @@ def test_people_change_even_where_no_threshold_can_be_found(
     with open_roster(settings, warnings.append) as roster:
         assert roster.revoke("Ada").status is PersonStatus.REVOKED
     (warning,) = warnings
-    assert "stay conservative" in warning
+    assert "was not measured again" in warning
     assert "people change too fast" in warning
 
 
-def test_thresholds_are_found_once_when_a_bulk_desk_closes(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with open_desk(settings, pytest.fail):
-        pass  # the first desk finds the thresholds of an empty site
-    calls: list[int] = []
-    monkeypatch.setattr(
-        recalibration, "recalibrate", lambda register, *_: calls.append(register.gallery_revision())
-    )
-    with open_desk(settings, pytest.fail, recalibrate_each_time=False):
-        assert calls == []
-    assert len(calls) == 1
-
-
-def test_the_thresholds_found_are_those_of_the_active_people(settings: Settings) -> None:
+def test_the_tail_is_fitted_again_when_a_tenth_of_the_people_is_new(settings: Settings) -> None:
+    fitted_at = []
     with open_site(settings, create=True) as site:
-        site.register.add_person("Ada", [face(1, SFACE)], "I agree.")
-        recalibrate_or_warn(site, pytest.fail)
-        latest = site.register.latest_calibration(site.release.release_id)
-        assert latest is not None
-        assert latest.gallery_revision == site.register.gallery_revision()
-        assert latest.details["people"] == 1
+        for number in range(30):
+            site.register.add_person(f"Person {number}", [face(number, SFACE)], "I agree.")
+            recalibrate_or_warn(site, pytest.fail)
+            latest = site.register.latest_calibration(site.release.release_id)
+            assert latest is not None
+            fitted_at.append(latest.people)
+    assert sorted(set(fitted_at)) == [*range(1, 11), 12, 14, 16, 18, 20, 23, 26, 29]
 
 
 @pytest.mark.slow
@@ -73,7 +61,7 @@ def test_real_people_are_enrolled_by_one_photo_and_found_by_another(settings: Se
     images = shared / "data" / "lfw_dev" / "images"
     several = [folder for folder in sorted(images.iterdir()) if len(list(folder.iterdir())) > 1]
     people, strangers = several[:20], several[20:60]
-    with open_desk(settings, lambda _: None, recalibrate_each_time=False) as service:
+    with open_desk(settings, lambda _: None) as service:
         options = {"photos_per_person": 1, "largest_face": True}
         results = list(enrol_folders(service, people, "test", **options))  # type: ignore[arg-type]
     assert sum(result.enrolment is not None for result in results) >= 19
@@ -86,7 +74,7 @@ def test_real_people_are_enrolled_by_one_photo_and_found_by_another(settings: Se
                 analyser.analyse(read_picture(sorted(folder.iterdir())[1]))[0].embedding
             ).best
             assert best is not None
-            accepted = view.release.threshold.accepts(best.score, SFACE)
+            accepted = view.threshold.accepts(best.score, view.gallery.scale)
             return names[best.person_id] if accepted else None
 
         outcomes = [found(folder) for folder in people]

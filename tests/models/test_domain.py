@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.domain import COSINE, Box, Candidate, Embedding, PersonId, SearchResult, Threshold
-from models.errors import EmbeddingError, ModelMismatchError
+from models.domain import (
+    Box,
+    Candidate,
+    Embedding,
+    PersonId,
+    ScoreKind,
+    ScoreScale,
+    SearchResult,
+    Threshold,
+)
+from models.errors import EmbeddingError, ModelMismatchError, ScoreScaleError
 
 ADA, BO = PersonId("a" * 32), PersonId("b" * 32)
+NET_A = ScoreScale(ScoreKind.CENTRED, "net-a")
 
 
 @pytest.mark.parametrize(
@@ -43,26 +53,26 @@ def test_an_embedding_cannot_be_changed_afterwards() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_threshold_is_finite(value: float) -> None:
     with pytest.raises(ValueError, match="finite"):
-        Threshold(value, COSINE, "net-a")
+        Threshold(value, NET_A)
 
 
-def test_a_threshold_judges_only_scores_of_its_own_network_and_metric() -> None:
-    threshold = Threshold(0.5, COSINE, "net-a")
-    assert threshold.accepts(0.5, "net-a")
-    assert not threshold.accepts(math.nextafter(0.5, 0), "net-a")
-    assert not threshold.accepts(math.nan, "net-a")
-    assert not threshold.accepts(math.inf, "net-a")
+def test_a_threshold_judges_only_scores_of_its_own_scale() -> None:
+    threshold = Threshold(0.5, NET_A)
+    assert threshold.accepts(0.5, NET_A)
+    assert not threshold.accepts(math.nextafter(0.5, 0), NET_A)
+    assert not threshold.accepts(math.nan, NET_A)
+    assert not threshold.accepts(math.inf, NET_A)
     with pytest.raises(ModelMismatchError):
-        threshold.accepts(0.9, "net-b")
-    with pytest.raises(ModelMismatchError):
-        threshold.accepts(0.9, "net-a", metric="euclidean")
+        threshold.accepts(0.9, ScoreScale(ScoreKind.CENTRED, "net-b"))
+    with pytest.raises(ScoreScaleError, match="cannot judge a cosine of net-a"):
+        threshold.accepts(0.9, ScoreScale(ScoreKind.RAW, "net-a"))
 
 
 def test_the_margin_is_to_the_next_person() -> None:
     best, next_one = Candidate(ADA, 0.75), Candidate(BO, 0.25)
-    assert SearchResult(best, next_one, "net-a").margin == 0.5
-    assert SearchResult(best, None, "net-a").margin == math.inf
-    assert SearchResult(None, None, "net-a").margin == 0.0
+    assert SearchResult(best, next_one, NET_A).margin == 0.5
+    assert SearchResult(best, None, NET_A).margin == math.inf
+    assert SearchResult(None, None, NET_A).margin == 0.0
 
 
 whole = st.integers(0, 12)

@@ -4,15 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.domain import COSINE, Threshold
-from models.errors import CalibrationError, ModelMismatchError, RegisterChangedError, ReleaseError
+from models.errors import ModelMismatchError, RegisterChangedError, ReleaseError
 from models.register.records import (
     Calibration,
     CropEmbedding,
     Person,
     PersonStatus,
     Purpose,
-    ThresholdPurpose,
 )
 from models.register.register import Register
 from tests.models.register.faces import MODEL, embedding, face
@@ -26,12 +24,9 @@ def embedded_again(register: Register, seed: int = 50) -> list[CropEmbedding]:
     return [CropEmbedding(crop.crop_id, embedding(seed + place, NEXT)) for place, crop in enumerate(crops)]
 
 
-def calibration(
-    revision: int, value: float = 0.5, purpose: ThresholdPurpose = ThresholdPurpose.IDENTIFY
-) -> Calibration:
-    return Calibration(
-        "release-a", purpose, Threshold(value, COSINE, MODEL), revision, {"target_fpir": 0.001}, NOON
-    )
+def calibration(revision: int, people: int = 1) -> Calibration:
+    tails = {"searches": {"highest": [0.1, 0.2], "searched": people}}
+    return Calibration("release-a", MODEL, revision, people, tails, {"fnir": 0.25}, NOON)
 
 
 def test_a_new_register_has_no_active_release(register: Register) -> None:
@@ -131,42 +126,14 @@ def test_templates_of_another_network_are_refused(register: Register) -> None:
     assert register.active_release_id() is None
 
 
-def test_a_calibration_is_good_for_the_gallery_it_was_made_of(register: Register) -> None:
+def test_the_newest_calibration_counts_and_other_releases_have_their_own(register: Register) -> None:
     register.add_person("Ada", [face(1)], "I agree.")
     before = register.gallery_revision()
-    good_for = register.save_calibration(
-        calibration(before, 0.4), calibration(before, 0.3, ThresholdPurpose.VERIFY)
-    )
-    assert good_for == register.gallery_revision() > before
-    found = register.latest_calibrations("release-a")
-    assert {purpose: item.threshold.value for purpose, item in found.items()} == {
-        ThresholdPurpose.IDENTIFY: 0.4,
-        ThresholdPurpose.VERIFY: 0.3,
-    }
-    assert {item.gallery_revision for item in found.values()} == {good_for}
-    assert found[ThresholdPurpose.IDENTIFY].details == {"target_fpir": 0.001}
-    register.add_person("Grace", [face(2)], "I agree.")
-    latest = register.latest_calibration("release-a")
-    assert latest is not None
-    assert latest.gallery_revision != register.gallery_revision()
-
-
-def test_a_calibration_of_a_gallery_that_has_changed_is_refused(register: Register) -> None:
-    revision = register.gallery_revision()
-    register.add_person("Ada", [face(1)], "I agree.")
-    with pytest.raises(CalibrationError, match="calibrate again"):
-        register.save_calibration(calibration(revision))
-    assert register.latest_calibration("release-a") is None
-
-
-def test_the_newest_calibration_counts_and_other_releases_have_their_own(register: Register) -> None:
-    for value in (0.5, 0.3, 0.4):
-        register.save_calibration(calibration(register.gallery_revision(), value))
-    latest = register.latest_calibration("release-a")
-    assert latest is not None
-    assert latest.threshold == Threshold(0.4, COSINE, MODEL)
+    for people in (5, 3, 4):
+        register.save_calibration(calibration(before, people))
+    assert register.gallery_revision() == before + 3, "doors must look thresholds up anew"
+    assert register.latest_calibration("release-a") == calibration(before, 4)
     assert register.latest_calibration("release-b") is None
-    assert register.latest_calibration("release-a", ThresholdPurpose.DUPLICATE) is None
 
 
 def test_a_snapshot_holds_parts_that_belong_together(register: Register) -> None:
@@ -176,4 +143,4 @@ def test_a_snapshot_holds_parts_that_belong_together(register: Register) -> None
     assert snapshot.gallery_revision == register.gallery_revision()
     assert snapshot.active_release_id is None
     assert len(snapshot.templates) == 1
-    assert snapshot.calibrations[ThresholdPurpose.IDENTIFY].gallery_revision == snapshot.gallery_revision
+    assert snapshot.calibration == calibration(snapshot.gallery_revision - 1)

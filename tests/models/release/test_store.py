@@ -4,18 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from models.domain import COSINE, Threshold
-from models.errors import ModelMismatchError, ReleaseError
-from models.register.records import Calibration, ThresholdPurpose
+from models.errors import ReleaseError
 from models.register.register import Register
 from models.release import store
 from models.release.manifest import MANIFEST_NAME, PREPROCESSING, Manifest, Thresholds, verify_release
 from models.release.store import (
     ENCODER_NAME,
     PRETRAINED_ID,
-    Release,
     active_release,
-    calibrated_release,
     list_releases,
     load_release,
     pretrained_release,
@@ -42,19 +38,6 @@ def encoder(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def release(tmp_path: Path) -> Release:
-    return Release(
-        PRETRAINED_ID,
-        "sface-2021dec",
-        tmp_path / "encoder.onnx",
-        COSINE,
-        threshold=Threshold(0.55, COSINE, "sface-2021dec"),
-        verify_threshold=Threshold(0.5, COSINE, "sface-2021dec"),
-        duplicate_threshold=Threshold(0.55, COSINE, "sface-2021dec"),
-    )
-
-
 def manifest(created_at: datetime = NOON, model_id: str = "sface-site-1") -> Manifest:
     return Manifest(
         network="sface",
@@ -73,9 +56,6 @@ def test_a_saved_release_comes_back_whole(settings: Settings, encoder: Path) -> 
     release = load_release(settings, release_id)
     assert release.release_id == release_id
     assert release.encoder_path.read_bytes() == encoder.read_bytes()
-    assert release.threshold.accepts(0.6, "sface-site-1")
-    assert not release.verify_threshold.accepts(0.49, "sface-site-1")
-    assert release.duplicate_threshold.value == 0.55
     saved = verify_release(release.encoder_path.parent)
     assert saved.parent == PRETRAINED_ID
     assert saved.evaluation == {"site_fnmr": 0.01}
@@ -153,44 +133,13 @@ def test_a_killed_runs_draft_is_no_release_and_is_swept(settings: Settings) -> N
     assert not draft.exists()
 
 
-def test_the_pretrained_release_errs_on_the_side_of_staying_shut(
+def test_the_pretrained_release_is_the_published_network(
     tmp_path: Path, weights: WeightFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOORWARD_WEIGHTS__FOLDER", str(weights.detector.parent))
     release = pretrained_release(load_settings(home=tmp_path))
     assert release.release_id == PRETRAINED_ID
     assert release.encoder_path == weights.sface
-    assert release.threshold.value >= 0.5
-
-
-def calibration(value: float, revision: int, model_id: str = "sface-2021dec") -> dict:
-    found = Calibration(
-        release_id=PRETRAINED_ID,
-        purpose=ThresholdPurpose.IDENTIFY,
-        threshold=Threshold(value, COSINE, model_id),
-        gallery_revision=revision,
-        details={},
-        created_at=NOON,
-    )
-    return {ThresholdPurpose.IDENTIFY: found}
-
-
-@pytest.mark.parametrize(
-    ("value", "revision", "expected"),
-    [(0.4, 7, 0.4), (0.7, 7, 0.7), (0.4, 6, 0.55), (0.7, 6, 0.7)],
-    ids=["today's", "today's, stricter", "an old laxer one is not trusted", "an old stricter one stays"],
-)
-def test_a_calibration_counts_for_its_gallery(
-    release: Release, value: float, revision: int, expected: float
-) -> None:
-    found = calibrated_release(release, calibration(value, revision), gallery_revision=7)
-    assert found.threshold.value == expected
-    assert found.verify_threshold == release.verify_threshold
-
-
-def test_a_calibration_of_another_network_is_refused(release: Release) -> None:
-    with pytest.raises(ModelMismatchError, match="calibrate again"):
-        calibrated_release(release, calibration(0.9, 7, model_id="other"), gallery_revision=7)
 
 
 def test_without_a_promotion_the_pretrained_release_is_active(
