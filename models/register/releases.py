@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from models.domain import Threshold
 from models.errors import CalibrationError, RegisterChangedError, ReleaseError
 from models.register.faces import people_lacking_templates, replace_templates
+from models.register.faults import damaged_rows
 from models.register.records import Calibration, CropEmbedding, ThresholdPurpose
 from models.register.schema import CalibrationRow
 from models.register.state import bump_revision, state_of
@@ -81,7 +82,8 @@ def latest_calibrations(session: Session, release_id: str) -> dict[ThresholdPurp
         .group_by(CalibrationRow.purpose)
     )
     rows = session.scalars(select(CalibrationRow).where(CalibrationRow.id.in_(newest)))
-    return {ThresholdPurpose(row.purpose): _calibration(row) for row in rows}
+    with damaged_rows():
+        return {ThresholdPurpose(row.purpose): _calibration(row) for row in rows}
 
 
 def _calibration(row: CalibrationRow) -> Calibration:
