@@ -22,6 +22,7 @@ from access.hardware import open_lock
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
 from access.record import RegisterAudit
+from access.retention import retention_running
 from access.site_watch import SiteWatch
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
@@ -89,7 +90,8 @@ def _watch_door(
 ) -> bool:
     """Run the door's loop; True when the camera has ended. Sets `watched` at the first frame."""
     with (
-        open_site(settings, create=True) as site,
+        open_site(settings, create=True, actor=f"door:{settings.door.id}") as site,
+        retention_running(site.register, settings.storage, clock),
         SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
     ):
 

@@ -4,7 +4,7 @@ It needs no network, so that revoking works while weights or a release are missi
 """
 
 import json
-import os
+import stat
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +12,15 @@ from typing import Any
 
 import cv2
 
-from models.domain import PersonId
+from models.domain import ImageArray, PersonId
 from models.errors import InputError
-from models.register.records import Consent, Person, PersonFile, PersonStatus, Purpose
+from models.events import DoorEvent
+from models.register.records import Change, Consent, Person, PersonFile, PersonStatus, Purpose
 from models.register.register import Register
+from models.storage.files import write_atomically
+
+ANOTHER_PERSON = "another person"
+"""What an export says in the place of other people's ids."""
 
 
 def purposes_of_consent(allow_training: bool) -> frozenset[Purpose]:
@@ -105,20 +110,27 @@ class Roster:
     def export(self, name: str, folder: Path) -> list[Path]:
         """Write all that is kept of a person into `folder`: `person.json` and the stored pictures.
 
-        The files, and the folder when it is made here, can be read by their owner only.
+        `picture-1.png` is the first stored crop, `picture-1-second.png` its second alignment where there is
+        one. The files, and the folder when it is made here, can be read by their owner only.
 
         Raises:
-            InputError: the folder cannot be written.
+            InputError: the folder cannot be written, or others may look into it.
         """
         kept = self._register.person_file(self.named(name).person_id)
         files = {"person.json": json.dumps(_exported(kept), indent=1, default=str).encode()}
         for number, stored in enumerate(kept.crops, start=1):
-            image = cv2.cvtColor(stored.crop.image, cv2.COLOR_RGB2BGR)
-            files[f"picture-{number}.png"] = cv2.imencode(".png", image)[1].tobytes()
+            files[f"{_picture_name(number)}.png"] = _png(stored.crop.image)
+            if stored.crop.second is not None:
+                files[f"{_picture_name(number)}-second.png"] = _png(stored.crop.second)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise InputError(
+                    f"others may look into {folder}, and faces and templates are to be written there: name a "
+                    f"folder that does not exist yet, or run chmod 700 {folder}"
+                )
             for file, content in files.items():
-                _write_private(folder / file, content)
+                write_atomically(folder / file, content, 0o600)
         except OSError as error:
             raise InputError(f"{folder} cannot be written: {error.strerror}") from error
         return [folder / file for file in files]
@@ -131,16 +143,41 @@ class Roster:
 
 
 def _exported(kept: PersonFile) -> dict[str, Any]:
+    """All that is kept as JSON values, without what it would tell of other people."""
+    pictures = {stored.crop_id: _picture_name(number) for number, stored in enumerate(kept.crops, start=1)}
     return {
         "person": asdict(kept.person),
         "consents": [consent_record(consent) for consent in kept.consents],
-        "events": [event.to_record() for event in kept.events],
+        "templates": [
+            {
+                "picture": pictures[template.crop_id],
+                "network": template.embedding.model_id,
+                "numbers": template.embedding.vector.tolist(),
+            }
+            for template in kept.templates
+        ],
+        "events": [_event_record(event, kept.person.person_id) for event in kept.events],
+        "changes": [_change_record(change) for change in kept.changes],
     }
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600, also where a wider one lies already. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor has no path
-        os.fchmod(descriptor, 0o600)
-        stream.write(content)
+def _event_record(event: DoorEvent, person_id: PersonId) -> dict[str, Any]:
+    """An event with the id of this person alone."""
+    record = event.to_record()
+    for key in ("person_id", "runner_up_id"):
+        if record[key] not in (None, person_id):
+            record[key] = ANOTHER_PERSON
+    return record
+
+
+def _change_record(change: Change) -> dict[str, Any]:
+    """A change without who made it, which is personal data of that operator."""
+    return {"at": change.at.isoformat(), "action": change.action, "old": change.old, "new": change.new}
+
+
+def _picture_name(number: int) -> str:
+    return f"picture-{number}"
+
+
+def _png(crop: ImageArray) -> bytes:
+    return cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))[1].tobytes()

@@ -131,12 +131,15 @@ class Site:
 
 
 @contextmanager
-def open_register(settings: Settings, *, create: bool = False) -> Iterator[Register]:
+def open_register(
+    settings: Settings, *, create: bool = False, actor: str | None = None
+) -> Iterator[Register]:
     """The site's register.
 
     Args:
         settings: of the site.
         create: make it, and its key, when there is none.
+        actor: whom the change log names; None is the user whose process this is (`Register.open`).
 
     Raises:
         RegisterAbsentError: there is none, and it is not to be made.
@@ -147,12 +150,13 @@ def open_register(settings: Settings, *, create: bool = False) -> Iterator[Regis
             f"there is no register at {settings.storage.database}: name the right "
             "folder with --home, or enrol somebody with `doorward enroll`, which makes it"
         )
-    with Register.open(settings.storage.database, KeyFile(settings.storage.key_file)) as register:
+    storage = settings.storage
+    with Register.open(storage.database, KeyFile(storage.key_file), actor=actor) as register:
         yield register
 
 
 @contextmanager
-def open_site(settings: Settings, *, create: bool = False) -> Iterator[Site]:
-    """The site with its register; `create` and what is raised: as `open_register`."""
-    with open_register(settings, create=create) as register:
+def open_site(settings: Settings, *, create: bool = False, actor: str | None = None) -> Iterator[Site]:
+    """The site with its register; `create`, `actor` and what is raised: as `open_register`."""
+    with open_register(settings, create=create, actor=actor) as register:
         yield Site(settings, register)

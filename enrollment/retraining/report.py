@@ -92,9 +92,8 @@ def write_report(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{_safe(title)}</title>"
         f"<meta name=viewport content='width=device-width'><style>{STYLE}</style>{''.join(parts)}</html>"
     )
-    write_atomically(path, page.encode())
-    if any(each.crops is not None for each in sets):
-        path.chmod(0o600)
+    shows_faces = any(each.crops is not None for each in sets)
+    write_atomically(path, page.encode(), 0o600 if shows_faces else 0o666)
 
 
 def draw_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:

@@ -30,6 +30,7 @@ class LineType(StrEnum):
     ADDRESS = "address"
     BACKUP = "backup"
     CALIBRATION = "calibration"
+    CHANGE = "change"
     CHECK = "check"
     CONSENT = "consent"
     DEMO_SUMMARY = "demo_summary"

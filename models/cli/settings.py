@@ -1,13 +1,14 @@
 """The command `config show`: every setting in force."""
 
 import json
-import re
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.markup import escape
 
 from models.cli.output import LineType, console_of
+from models.settings.base import without_password
 from models.settings.settings import Settings, sections, variable_name
 
 app = typer.Typer()
@@ -35,9 +36,8 @@ def values_of(settings: Settings, section: str) -> dict[str, Any]:
     """The keys and values of a table, those of its kind alone, without the password of an address."""
     table = getattr(settings, section)
     values = {key: getattr(table, key) for key in type(table).model_fields}
-    # A password may hold an @ that nobody has escaped: everything up to the last one is hidden.
     return {
-        key: re.sub(r"://.*@", "://***@", value) if isinstance(value, str) else value
+        key: without_password(str(value)) if isinstance(value, str | Path) else value
         for key, value in values.items()
     }
 

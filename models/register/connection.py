@@ -11,9 +11,10 @@ from typing import Self
 from sqlalchemy.orm import Session
 
 from models.errors import EncryptionKeyError, RegisterError
-from models.register import faces, state
+from models.register import changes, faces, state
 from models.register.database import WRITE, migrate, open_engine, schema_revision
 from models.register.faults import typed_faults
+from models.register.records import ChangeAction
 from models.register.schema import SCHEMA_REVISION
 from models.storage.files import sync_folder
 from models.storage.keys import Cipher, KeyFile
@@ -73,8 +74,8 @@ class RegisterConnection:
             self._known = known
         return known
 
-    def rotate_key(self) -> str:
-        """Encrypt everything under a fresh key; see `Register.rotate_key`."""
+    def rotate_key(self, actor: str) -> str:
+        """Encrypt everything under a fresh key; see `Register.rotate_key`. The change log names `actor`."""
         if not isinstance(self._key, KeyFile):
             raise EncryptionKeyError("only a key in a file can be changed: open the register with the file")
         with self.writing() as session:
@@ -84,6 +85,14 @@ class RegisterConnection:
             new = self._key.create_candidate()
             faces.encrypt_again(session, old, new)
             state.change_key(session, new)
+            changes.record_change(
+                session,
+                actor,
+                ChangeAction.KEY_ROTATED,
+                new.key_id,
+                old={"key_id": old.key_id},
+                new={"key_id": new.key_id},
+            )
         self._key.promote(new.key_id)
         return new.key_id
 

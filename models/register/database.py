@@ -1,6 +1,8 @@
 """`open_engine`, `migrate`: opens the SQLite file, begins transactions, and migrates to the newest schema."""
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
@@ -22,15 +24,31 @@ PRAGMAS = (
 )
 
 
+BESIDE = ("-wal", "-shm")
+"""Files of an open database: SQLite makes them with the rights of the database itself."""
+
+
 def open_engine(path: Path, busy_timeout_s: float) -> Engine:
-    """Open an engine for the SQLite file; creates it, readable by its owner only, when it is absent."""
+    """Open an engine for the SQLite file; creates it, readable by its owner only, when it is absent.
+
+    Raises:
+        RegisterError: others may read or write the file, or one that SQLite keeps beside it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for kept in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in BESIDE)):
+        _refuse_readable_by_others(kept)
     url = URL.create("sqlite+pysqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": busy_timeout_s}, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _refuse_readable_by_others(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # SQLite removes the files beside it when nobody is left
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise RegisterError(f"others may read or write the register {path}: run chmod 600 {path}")
 
 
 def migrate(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.domain import PersonId
 from models.events import DoorEvent
+from models.register.faults import damaged_rows
 from models.register.schema import EventRow
 
 _COLUMNS = frozenset(EventRow.__table__.columns.keys()) - {"event_id", "at"}
@@ -22,8 +23,9 @@ def append_event(session: Session, event: DoorEvent) -> int:
 
 
 def events_of(session: Session, person_id: PersonId) -> list[DoorEvent]:
-    """Return every event in which a person was the most alike, oldest first."""
-    query = select(EventRow).where(EventRow.person_id == person_id).order_by(EventRow.event_id)
+    """Return every event in which a person was the most alike or the next most alike, oldest first."""
+    named = (EventRow.person_id == person_id) | (EventRow.runner_up_id == person_id)
+    query = select(EventRow).where(named).order_by(EventRow.event_id)
     return [_event(row) for row in session.scalars(query)]
 
 
@@ -54,4 +56,5 @@ def list_events(
 
 def _event(row: EventRow) -> DoorEvent:
     record = {name: getattr(row, name) for name in _COLUMNS}
-    return DoorEvent.from_record(record | {"event_id": row.event_id, "at": row.at.isoformat()})
+    with damaged_rows():
+        return DoorEvent.from_record(record | {"event_id": row.event_id, "at": row.at.isoformat()})

@@ -80,6 +80,16 @@ def crops_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[Stor
     return [StoredCrop(row.crop_id, person_id, _open_crop(cipher, row)) for row in rows]
 
 
+def embeddings_of(session: Session, cipher: Cipher, person_id: PersonId) -> list[CropEmbedding]:
+    """Return the templates of one person of any status, by every network, ordered by crop and network."""
+    rows = session.scalars(
+        select(TemplateRow)
+        .where(TemplateRow.person_id == person_id)
+        .order_by(TemplateRow.crop_id, TemplateRow.model_id)
+    )
+    return [CropEmbedding(row.crop_id, _open_template(cipher, row)) for row in rows]
+
+
 def count_crops(session: Session, person_id: PersonId) -> int:
     """The number of crops stored of a person."""
     query = select(func.count()).select_from(CropRow).where(CropRow.person_id == person_id)

@@ -1,4 +1,4 @@
-"""`typed_faults`: turns what the database raises into typed errors."""
+"""`typed_faults`, `damaged_rows`: turn what the database and damaged rows raise into typed errors."""
 
 import errno
 import sqlite3
@@ -22,9 +22,28 @@ ADVICE = {
 }
 
 
+class DamagedRowError(Exception):
+    """A row holds a value that the program never writes; `typed_faults` turns it into a `RegisterError`."""
+
+
+@contextmanager
+def damaged_rows() -> Iterator[None]:
+    """Say of a ValueError or TypeError inside that the rows are damaged. Only for code that reads rows.
+
+    Raises:
+        DamagedRowError: instead of either.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise DamagedRowError from error
+
+
 @contextmanager
 def typed_faults(path: Path) -> Iterator[None]:
-    """Turn what SQLAlchemy, sqlite3 and the file system raise into a `RegisterError`.
+    """Turn what SQLAlchemy, sqlite3, the file system and `damaged_rows` raise into a `RegisterError`.
+
+    Everything else passes: an error of the program is not a damaged database.
 
     Raises:
         RegisterLockedError: another process holds the database longer than the time allowed.
@@ -39,7 +58,7 @@ def typed_faults(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no space left for the register {path}: make room") from error
         raise RegisterError(f"the register {path}: {error.strerror}") from error
-    except ValueError as error:  # a row holds an invalid time, status or list
+    except DamagedRowError as error:
         raise RegisterError(f"the register {path}: {ADVICE[sqlite3.SQLITE_CORRUPT]}") from error
 
 

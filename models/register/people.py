@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session, aliased
 
 from models.domain import PersonId
 from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
+from models.register import changes
+from models.register.faults import damaged_rows
 from models.register.records import Consent, Person, PersonOverview, PersonStatus, Purpose
 from models.register.schema import ConsentRow, CropRow, EventRow, PersonRow, TemplateRow
 
@@ -150,6 +152,12 @@ def consent_of(session: Session, person_id: PersonId) -> Consent:
     return recorded[-1]
 
 
+def purposes_of(session: Session, person_id: PersonId) -> list[str] | None:
+    """What a person's newest consent covers, sorted; None when none is on record."""
+    recorded = consents_of(session, person_id)
+    return sorted(map(str, recorded[-1].purposes)) if recorded else None
+
+
 def consents_of(session: Session, person_id: PersonId) -> list[Consent]:
     """Every consent of a person, oldest first. Raises UnknownPersonError."""
     person_row(session, person_id)
@@ -157,19 +165,29 @@ def consents_of(session: Session, person_id: PersonId) -> list[Consent]:
     return [_consent(row) for row in session.scalars(query)]
 
 
-def erase_person(session: Session, person_id: PersonId) -> None:
-    """Delete all data of a person; their events keep a random id. Raises UnknownPersonError."""
+def erase_person(session: Session, person_id: PersonId) -> str:
+    """Delete all data of a person. Raises UnknownPersonError.
+
+    Returns:
+        The random id that their events and changes have now.
+    """
     person_row(session, person_id)
     random_id = uuid.uuid4().hex
     for column in (EventRow.person_id, EventRow.runner_up_id):
         session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))
+    changes.forget_person(session, person_id, random_id)
+    return random_id
 
 
 def _consent(row: ConsentRow) -> Consent:
-    return Consent(PersonId(row.person_id), row.text, frozenset(map(Purpose, row.purposes)), row.given_at)
+    with damaged_rows():
+        purposes = frozenset(map(Purpose, row.purposes))
+    return Consent(PersonId(row.person_id), row.text, purposes, row.given_at)
 
 
 def _person(row: PersonRow) -> Person:
-    return Person(PersonId(row.person_id), row.name, PersonStatus(row.status), row.created_at)
+    with damaged_rows():
+        status = PersonStatus(row.status)
+    return Person(PersonId(row.person_id), row.name, status, row.created_at)

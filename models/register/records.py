@@ -1,4 +1,4 @@
-"""`Person`, `Consent`, `StoredCrop`, `Calibration`, ...: the values that the register stores."""
+"""`Person`, `Consent`, `StoredCrop`, `Calibration`, `Change`, ...: the values that the register stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,21 +85,70 @@ class CropEmbedding:
     embedding: Embedding
 
 
+class ChangeAction(StrEnum):
+    """What was changed in the register. docs/reference/changes.md explains each to an operator."""
+
+    PERSON_ADDED = "person_added"
+    STATUS_CHANGED = "status_changed"
+    CONSENT_RECORDED = "consent_recorded"
+    PICTURES_ADDED = "pictures_added"
+    PERSON_ERASED = "person_erased"
+    CALIBRATION_STORED = "calibration_stored"
+    RELEASE_ACTIVATED = "release_activated"
+    KEY_ROTATED = "key_rotated"
+
+
+class SubjectKind(StrEnum):
+    """What sort of thing was changed."""
+
+    PERSON = "person"
+    RELEASE = "release"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of the register.
+
+    Attributes:
+        change_id: its running number.
+        at: when, with the zone UTC.
+        actor: who made it, such as `shell:maria` or `door:front`.
+        action: what was done.
+        subject_kind, subject_id: to what; a person who was erased since has a random id here.
+        old, new: plain JSON values before and after; None where there are none, or where they belonged to a
+            person who was erased since.
+    """
+
+    change_id: int
+    at: datetime
+    actor: str
+    action: ChangeAction
+    subject_kind: SubjectKind
+    subject_id: str
+    old: Mapping[str, Any] | None
+    new: Mapping[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonFile:
-    """All that is kept of a person, for that person to see: templates are numbers made of the crops.
+    """All that is kept of a person, for that person to see.
 
     Attributes:
         person: name, status, time of enrolment.
         consents: all on record, oldest first; the last one is in force.
         crops: the stored pictures.
-        events: in which this person was the most alike, oldest first.
+        templates: of these pictures, by every network that ever served this site.
+        events: in which this person was the most alike or the next most alike, oldest first.
+        changes: of this person, oldest first.
     """
 
     person: Person
     consents: tuple[Consent, ...]
     crops: tuple[StoredCrop, ...]
+    templates: tuple[CropEmbedding, ...]
     events: tuple[DoorEvent, ...]
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)

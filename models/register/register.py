@@ -1,18 +1,22 @@
 """`Register`: the database of people, faces, events and releases; each method is one transaction."""
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from sqlalchemy.orm import Session
 
 from models.domain import PersonId, Template
 from models.errors import InputError, RegisterChangedError, RegisterError, RevokedPersonError
 from models.events import DoorEvent
-from models.register import events, faces, people, releases, state
+from models.register import changes, events, faces, people, releases, retention, state
 from models.register.connection import RegisterConnection
 from models.register.records import (
     Calibration,
+    Change,
+    ChangeAction,
     Consent,
     CropEmbedding,
     EnrolledFace,
@@ -24,6 +28,7 @@ from models.register.records import (
     Snapshot,
     StoredCrop,
 )
+from models.register.schema import ChangeRow, EventRow
 from models.storage.keys import KeyFile
 
 BUSY_TIMEOUT_S = 5.0
@@ -32,27 +37,53 @@ BUSY_TIMEOUT_S = 5.0
 class Register:
     """People, consent, templates, crops, events and the active release. Safe to share between threads.
 
-    Open it with `Register.open`. Every method may raise RegisterLockedError, StorageFullError, RegisterError.
+    Open it with `Register.open`. The change log names who made each change: see `acting_as`.
+
+    Every method may raise RegisterLockedError, StorageFullError, RegisterError.
     """
 
-    def __init__(self, connection: RegisterConnection) -> None:
+    def __init__(self, connection: RegisterConnection, actor: str) -> None:
         """Take an open connection; call `open` instead."""
         self._connection = connection
+        self._actor = changes.check_actor(actor)
 
     @classmethod
-    def open(cls, path: Path | str, key: bytes | KeyFile, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+    def open(
+        cls,
+        path: Path | str,
+        key: bytes | KeyFile,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        *,
+        actor: str | None = None,
+    ) -> Self:
         """Open a register, migrate it to the newest schema and check the key; create it when it is absent.
 
         Args:
             path: the SQLite file.
             key: 32 bytes, or the file that holds them; the file is made only together with a new register.
             busy_timeout_s: how long to wait for another writer.
+            actor: who makes the changes, 1 to 100 printable characters; None is `shell:` and the name of the
+                user whose process this is. A program that acts for somebody else has to name them.
 
         Raises:
+            InputError: the actor is no such text.
             EncryptionKeyError: the key is absent, malformed, readable by others, or another register's.
-            RegisterError: not a database, damaged, made by another program, or not accessible.
+            RegisterError: not a database, damaged, made by another program, readable by others, or not
+                accessible.
         """
-        return cls(RegisterConnection.open(Path(path), key, busy_timeout_s))
+        actor = changes.check_actor(changes.shell_actor() if actor is None else actor)
+        return cls(RegisterConnection.open(Path(path), key, busy_timeout_s), actor)
+
+    def acting_as(self, actor: str) -> Self:
+        """Return the same register, whose changes another actor makes. Closing either closes both.
+
+        Args:
+            actor: 1 to 100 printable characters: what acts, a colon and for whom, such as `door:front`.
+
+        Raises:
+            InputError: it is no such text.
+        """
+        return type(self)(self._connection, actor)
 
     def close(self) -> None:
         """Close the database; may be called twice."""
@@ -141,6 +172,16 @@ class Register:
             people.insert_consent(session, person.person_id, consent_text, purposes, at)
             faces.insert_faces(session, self._connection.cipher(session), person.person_id, enrolled)
             state.bump_revision(session)
+            self._record_change(
+                session,
+                ChangeAction.PERSON_ADDED,
+                person.person_id,
+                new={
+                    "status": str(person.status),
+                    "photos": len(enrolled),
+                    "purposes": people.purposes_of(session, person.person_id),
+                },
+            )
             return person
 
     def add_templates(
@@ -169,19 +210,26 @@ class Register:
             if consent_text is None:
                 people.consent_of(session, person_id)
             else:
-                people.person_row(session, person_id)
-                people.insert_consent(session, person_id, consent_text, purposes, at or datetime.now(UTC))
+                self._insert_consent(session, person_id, consent_text, purposes, at)
+            before = faces.count_crops(session, person_id)
             faces.insert_faces(session, self._connection.cipher(session), person_id, enrolled)
             state.bump_revision(session)
-            return faces.count_crops(session, person_id)
+            photos = faces.count_crops(session, person_id)
+            self._record_change(
+                session,
+                ChangeAction.PICTURES_ADDED,
+                person_id,
+                old={"photos": before},
+                new={"photos": photos},
+            )
+            return photos
 
     def set_consent(
         self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
     ) -> None:
         """Record what a person agrees to from now on. Raises UnknownPersonError, ConsentError."""
         with self._connection.writing() as session:
-            people.person_row(session, person_id)
-            people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
+            self._insert_consent(session, person_id, text, purposes, at)
 
     def set_status(self, person_id: PersonId, status: PersonStatus) -> None:
         """Suspend, restore or revoke. Raises UnknownPersonError; RevokedPersonError for a revoked person."""
@@ -189,8 +237,16 @@ class Register:
             row = people.person_row(session, person_id)
             if row.status == PersonStatus.REVOKED and status != PersonStatus.REVOKED:
                 raise RevokedPersonError(f"{row.name} was revoked for good: erase the person and enrol anew")
-            row.status = status
+            before, row.status = row.status, status
             state.bump_revision(session)
+            if before != status:
+                self._record_change(
+                    session,
+                    ChangeAction.STATUS_CHANGED,
+                    person_id,
+                    old={"status": str(before)},
+                    new={"status": str(status)},
+                )
 
     def person_file(self, person_id: PersonId) -> PersonFile:
         """All that is kept of a person. Raises UnknownPersonError."""
@@ -199,14 +255,17 @@ class Register:
                 people.one_person(session, person_id),
                 tuple(people.consents_of(session, person_id)),
                 tuple(faces.crops_of(session, self._connection.cipher(session), person_id)),
+                tuple(faces.embeddings_of(session, self._connection.cipher(session), person_id)),
                 tuple(events.events_of(session, person_id)),
+                tuple(changes.list_changes(session, person_id=person_id)),
             )
 
     def erase(self, person_id: PersonId) -> None:
-        """Delete all data of a person; events keep a random id. Raises UnknownPersonError."""
+        """Delete all data of a person; events and changes keep a random id. Raises UnknownPersonError."""
         with self._connection.writing() as session:
-            people.erase_person(session, person_id)
+            random_id = people.erase_person(session, person_id)
             state.bump_revision(session)
+            self._record_change(session, ChangeAction.PERSON_ERASED, random_id)
         self._connection.empty_log()
 
     # --- faces --------------------------------------------------------------------------------------------
@@ -251,6 +310,57 @@ class Register:
                 outcome=outcome,
                 limit=limit,
             )
+
+    def delete_events(self, before: datetime, limit: int) -> int:
+        """Delete the oldest `limit` events of the time before `before`; returns how many there were.
+
+        A small limit keeps the door from waiting: call it until it returns less than the limit.
+        """
+        with self._connection.writing() as session:
+            return retention.delete_before(session, EventRow.event_id, EventRow.at, before, limit)
+
+    # --- the change log -----------------------------------------------------------------------------------
+
+    def changes(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        person_id: PersonId | None = None,
+        limit: int | None = None,
+    ) -> list[Change]:
+        """Return the newest `limit` matching changes of the time [since, until), oldest first."""
+        with self._connection.reading() as session:
+            return changes.list_changes(session, since=since, until=until, person_id=person_id, limit=limit)
+
+    def delete_changes(self, before: datetime, limit: int) -> int:
+        """Delete the oldest `limit` changes of the time before `before`, as `delete_events` does."""
+        with self._connection.writing() as session:
+            return retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
+
+    def _record_change(
+        self,
+        session: Session,
+        action: ChangeAction,
+        subject_id: str,
+        *,
+        old: Mapping[str, Any] | None = None,
+        new: Mapping[str, Any] | None = None,
+    ) -> None:
+        changes.record_change(session, self._actor, action, subject_id, old=old, new=new)
+
+    def _insert_consent(
+        self, session: Session, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None
+    ) -> None:
+        before = people.purposes_of(session, person_id)
+        people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
+        self._record_change(
+            session,
+            ChangeAction.CONSENT_RECORDED,
+            person_id,
+            old=None if before is None else {"purposes": before},
+            new={"purposes": people.purposes_of(session, person_id)},
+        )
 
     # --- releases and thresholds --------------------------------------------------------------------------
 
@@ -302,7 +412,8 @@ class Register:
             ReleaseError: a crop would have no template of the network, or one is of another network.
         """
         with self._connection.writing() as session:
-            return releases.activate(
+            before = state.state_of(session).active_release_id
+            revision = releases.activate(
                 session,
                 self._connection.cipher(session),
                 release_id,
@@ -310,11 +421,28 @@ class Register:
                 embeddings,
                 instead_of=instead_of,
             )
+            self._record_change(
+                session,
+                ChangeAction.RELEASE_ACTIVATED,
+                release_id,
+                old={"release": before},
+                new={"release": release_id},
+            )
+            return revision
 
     def save_calibration(self, calibration: Calibration) -> int:
         """Store what was fitted to a gallery; returns the new revision, at which doors look thresholds up."""
         with self._connection.writing() as session:
-            return releases.save_calibration(session, calibration)
+            before = releases.latest_calibration(session, calibration.release_id)
+            revision = releases.save_calibration(session, calibration)
+            self._record_change(
+                session,
+                ChangeAction.CALIBRATION_STORED,
+                calibration.release_id,
+                old=None if before is None else _shown(before),
+                new=_shown(calibration),
+            )
+            return revision
 
     def latest_calibration(self, release_id: str) -> Calibration | None:
         """Return the newest calibration of a release; None before the first."""
@@ -347,4 +475,11 @@ class Register:
         Raises:
             EncryptionKeyError: the key was not given as a file, or the new one cannot be written.
         """
-        return self._connection.rotate_key()
+        return self._connection.rotate_key(self._actor)
+
+
+def _shown(calibration: Calibration) -> dict[str, Any]:
+    """What the change log keeps of a calibration: how many people, and the thresholds of that day."""
+    purposes = ("identify", "verify", "duplicate")
+    found = {name: calibration.details[name]["threshold"] for name in purposes if name in calibration.details}
+    return {"people": calibration.people, **found}

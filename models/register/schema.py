@@ -1,5 +1,6 @@
 """`StateRow`, `PersonRow`, ...: the tables. They change only through migrations (`migrations/versions`)."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,15 +8,21 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0003"
+from models.register.faults import damaged_rows
+
+SCHEMA_REVISION = "0004"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time with a zone; stored as UTC, read back with the zone UTC."""
+    """A time with a zone; stored as UTC, read back with the zone UTC; what is no time is a damaged row."""
 
     impl = DateTime
     cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Read as `DateTime`. The function that is returned raises DamagedRowError."""
+        return _damage_named(super().result_processor(dialect, coltype))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Convert to UTC. Raises ValueError for a time without a zone."""
@@ -30,6 +37,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Json(TypeDecorator[Any]):
+    """Plain JSON values; what is no JSON is a damaged row."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Read as `JSON`. The function that is returned raises DamagedRowError."""
+        return _damage_named(super().result_processor(dialect, coltype))
+
+
+def _damage_named(read: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    if read is None:
+        return None
+
+    def read_or_name(value: Any) -> Any:
+        with damaged_rows():
+            return read(value)
+
+    return read_or_name
+
+
 class Base(DeclarativeBase):
     """The root of the mappings."""
 
@@ -41,7 +70,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: Json, list[str]: Json}  # noqa: RUF012
 
 
 class StateRow(Base):
@@ -121,13 +150,28 @@ class EventRow(Base):
     runner_up_score: Mapped[float | None]
     threshold: Mapped[float | None]
     release: Mapped[str]
-    quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    quality: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
     stages_ms: Mapped[dict[str, Any]]
     frames: Mapped[int]
     detail: Mapped[str]
     advice: Mapped[list[str]]
-    box: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    box: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
     clip_s: Mapped[float | None]
+
+
+class ChangeRow(Base):
+    """Who changed what. No foreign key: after an erasure a change keeps a random id, and no values."""
+
+    __tablename__ = "changes"
+
+    change_id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[str] = mapped_column(index=True)
+    old: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
+    new: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
 
 
 class CalibrationRow(Base):

@@ -1,5 +1,6 @@
-"""`Section`: a table of the settings file; and how tables of several kinds are read."""
+"""`Section`: a table of the settings file; how tables of several kinds are read, and values shown."""
 
+import re
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +13,13 @@ class Section(BaseModel):
     """A table of the settings file: closed, frozen, without NaN or infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def without_password(text: str) -> str:
+    """The same text without user name and password of an address in it, such as a camera's."""
+    # A password may hold an @ that nobody has escaped: everything up to the last one is hidden. A path made
+    # of an address has one slash left.
+    return re.sub(r":/+.*@", "://***@", text, flags=re.DOTALL)
 
 
 def section_classes(annotation: Any) -> tuple[type[Section], ...]:

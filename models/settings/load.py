@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from models.errors import ConfigError
-from models.settings.base import KIND, kind_of
+from models.settings.base import KIND, kind_of, without_password
 from models.settings.camera import ClipCameraSettings, FolderCameraSettings
 from models.settings.settings import (
     ENV_DELIMITER,
@@ -167,7 +167,8 @@ def _explain_value(detail: ErrorDetails, path: Path) -> str:
         allowed = f"a {parts[0]} of kind {kind} has no such setting, only one of kind {having}"
     if detail["type"] == "value_error" and isinstance(given, Mapping):
         return f"{key}: {allowed.removeprefix('value error, ')} (in {path})"
-    return f"{key} = {given!r}: {allowed} (in {path} or {variable_name(key)})"
+    shown = without_password(repr(given))
+    return f"{key} = {shown}: {without_password(allowed)} (in {path} or {variable_name(key)})"
 
 
 def _under_home(settings: Settings) -> Settings:

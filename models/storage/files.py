@@ -12,8 +12,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file whole or not at all: beside `path`, flushed to the disk, then renamed to `path`.
+
+    Args:
+        path: of the file; its folder is made when it is absent.
+        content: all of it.
+        mode: who may do what with the file, from its first byte on, less what the process's umask takes.
 
     Raises:
         OSError: no space, no permission; `path` is then as it was.
@@ -21,7 +26,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with draft.open("xb") as stream:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

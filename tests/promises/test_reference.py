@@ -8,6 +8,7 @@ import pytest
 from models.cli.output import LineType
 from models.errors import DoorwardError, QualityError, error_record
 from models.events import EventKind
+from models.register.records import ChangeAction
 from tests.door_events import door_event
 from tests.promises.reference import (
     FOLDER,
@@ -61,6 +62,10 @@ def test_every_failure_has_a_code_of_its_own_and_a_status() -> None:
 def test_every_field_of_an_event_is_listed() -> None:
     assert set(table_keys("events.md", "Fields")) == set(door_event().to_record())
     assert set(table_keys("events.md", "Kinds")) == set(EventKind)
+
+
+def test_every_action_of_the_change_log_is_listed() -> None:
+    assert set(table_keys("changes.md", "Actions")) == set(ChangeAction)
 
 
 def test_every_type_of_line_has_a_section() -> None:

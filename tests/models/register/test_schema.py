@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -11,6 +12,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
 from models.domain import Quality, QualityReason
+from models.errors import RegisterError
 from models.register import migrations
 from models.register.database import WRITE, open_engine
 from models.register.register import Register
@@ -45,6 +47,19 @@ def test_the_database_is_safe_against_power_cuts_and_keeps_nothing_erased(regist
 def test_the_database_is_readable_by_its_owner_only(register: Register, database: Path) -> None:
     assert register.people() == []
     assert database.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_register_that_others_may_read_or_write_is_refused(
+    register: Register, database: Path, suffix: str, mode: int
+) -> None:
+    register.people()  # while it is open the files beside it are there
+    wide = database.with_name(database.name + suffix)
+    wide.chmod(mode)
+    with pytest.raises(RegisterError, match=f"run chmod 600 {wide}$"):
+        Register.open(database, bytes(32))
+    assert wide.stat().st_mode & 0o777 == mode
 
 
 def test_a_register_of_the_first_schema_is_migrated_with_its_events(database: Path) -> None:

@@ -1,0 +1,130 @@
+"""`record_change`, `list_changes`: the change log: who changed what in the register, and when.
+
+Values hold ids, states and counts: no name, no consent text, no picture and no vector.
+"""
+
+import os
+import pwd
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models.domain import PersonId
+from models.errors import InputError
+from models.register.faults import damaged_rows
+from models.register.records import Change, ChangeAction, SubjectKind
+from models.register.schema import ChangeRow
+
+MAX_ACTOR_LENGTH = 100
+
+SUBJECTS = {
+    ChangeAction.PERSON_ADDED: SubjectKind.PERSON,
+    ChangeAction.STATUS_CHANGED: SubjectKind.PERSON,
+    ChangeAction.CONSENT_RECORDED: SubjectKind.PERSON,
+    ChangeAction.PICTURES_ADDED: SubjectKind.PERSON,
+    ChangeAction.PERSON_ERASED: SubjectKind.PERSON,
+    ChangeAction.CALIBRATION_STORED: SubjectKind.RELEASE,
+    ChangeAction.RELEASE_ACTIVATED: SubjectKind.RELEASE,
+    ChangeAction.KEY_ROTATED: SubjectKind.KEY,
+}
+"""What each action is done to."""
+
+
+def shell_actor() -> str:
+    """Return `shell:NAME` for the user of the operating system whose process this is."""
+    user = os.getuid()
+    try:
+        return f"shell:{pwd.getpwuid(user).pw_name}"
+    except KeyError:  # in a container a user may have a number and no name
+        return f"shell:{user}"
+
+
+def check_actor(actor: str) -> str:
+    """Return the actor unchanged.
+
+    Raises:
+        InputError: empty, too long, or with characters that do not print.
+    """
+    if not actor.strip() or len(actor) > MAX_ACTOR_LENGTH or not actor.isprintable():
+        raise InputError(
+            f"who changes the register is named in 1 to {MAX_ACTOR_LENGTH} printable characters, such as "
+            f"shell:maria, not {actor[:50]!r}"
+        )
+    return actor
+
+
+def record_change(
+    session: Session,
+    actor: str,
+    action: ChangeAction,
+    subject_id: str,
+    *,
+    old: Mapping[str, Any] | None = None,
+    new: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one change, in the transaction that makes it.
+
+    Args:
+        session: of that transaction.
+        actor: who makes it.
+        action: what is done.
+        subject_id: to whom or what.
+        old, new: the values before and after; plain JSON values without names and texts; None where there
+            are none.
+    """
+    row = ChangeRow(
+        at=datetime.now(UTC),
+        actor=actor,
+        action=action,
+        subject_kind=SUBJECTS[action],
+        subject_id=subject_id,
+        old=None if old is None else dict(old),
+        new=None if new is None else dict(new),
+    )
+    session.add(row)
+
+
+def list_changes(
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    person_id: PersonId | None = None,
+    limit: int | None = None,
+) -> list[Change]:
+    """Return the newest `limit` matching changes of the time [since, until), oldest first."""
+    query = select(ChangeRow).order_by(ChangeRow.change_id.desc()).limit(limit)
+    if since is not None:
+        query = query.where(ChangeRow.at >= since)
+    if until is not None:
+        query = query.where(ChangeRow.at < until)
+    if person_id is not None:
+        query = query.where(ChangeRow.subject_id == person_id)
+    return [_change(row) for row in session.scalars(query)][::-1]
+
+
+def forget_person(session: Session, person_id: PersonId, random_id: str) -> None:
+    """Take a person out of the log: the changes stay, with a random id and without their values."""
+    session.execute(
+        update(ChangeRow)
+        .where(ChangeRow.subject_id == person_id)
+        .values(subject_id=random_id, old=None, new=None)
+    )
+
+
+def _change(row: ChangeRow) -> Change:
+    with damaged_rows():
+        action, subject_kind = ChangeAction(row.action), SubjectKind(row.subject_kind)
+    return Change(
+        change_id=row.change_id,
+        at=row.at,
+        actor=row.actor,
+        action=action,
+        subject_kind=subject_kind,
+        subject_id=row.subject_id,
+        old=row.old,
+        new=row.new,
+    )
