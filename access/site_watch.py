@@ -93,5 +93,6 @@ class SiteWatch:
         try:
             while not self._stop.wait(POLL_S):
                 self.poll()
-        except BaseException as error:  # noqa: BLE001 - `current` raises it where it ends the process
+        except BaseException as error:  # `current` raises it at the next frame
             self._failure = error
+            raise

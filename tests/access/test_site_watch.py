@@ -118,6 +118,7 @@ def test_it_polls_by_itself_while_entered(monkeypatch: pytest.MonkeyPatch) -> No
     assert watch.current().revision == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_without_a_type_in_the_thread_ends_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
     register = Registry()
