@@ -84,12 +84,10 @@ def buildah(folder: Path) -> Buildah:
     return buildah
 
 
-@pytest.fixture
-def container(buildah: Buildah) -> Iterator[str]:
-    """A container of the image."""
-    name = buildah("from", "--pull-never", IMAGE)
-    yield name
-    buildah("rm", name)
+@pytest.fixture(scope="module")
+def container(buildah: Buildah) -> str:
+    """A container of the image; copying it takes longer than any test."""
+    return buildah("from", "--pull-never", IMAGE)
 
 
 @pytest.fixture
@@ -104,19 +102,27 @@ def home(tmp_path: Path, weights: WeightFiles) -> Path:
 
 def test_the_kiosk_in_the_container_watches_and_decides(buildah: Buildah, container: str, home: Path) -> None:
     command = buildah.command(
-        "run", "--volume", f"{home}:/var/lib/doorward", container, "--", "doorward", "kiosk"
+        "run",
+        "--env",
+        "DOORWARD_CAMERA__STALE_S=5",
+        "--volume",
+        f"{home}:/var/lib/doorward",
+        container,
+        "--",
+        "doorward",
+        "kiosk",
     )
     said = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said += line
-            if "track 1" in line:
+            if "denied" in line:
                 break
         process.terminate()
         process.communicate(timeout=60)
     assert "the door is watched door=front" in said
-    assert "track 1   denied  Nobody is enrolled" in said
+    assert "denied  Nobody is enrolled" in said
     assert (home / "register.sqlite").stat().st_uid == USER
 
 
