@@ -1,8 +1,8 @@
 """`run_kiosk`: the program of one door: puts the real parts together and keeps them going until stopped.
 
 A camera in trouble is a fault of the door and no reason to end: the door stays shut and the camera is opened
-again. Anything that has no name in `models.errors` ends the process; the door is locked on the way out, and
-whoever supervises the process starts it anew.
+again. Anything that has no name in `models.errors`, in whichever thread, ends the process; the door is locked
+on the way out, and whoever supervises the process starts it anew.
 """
 
 import math
@@ -19,17 +19,21 @@ from access.assembly import build_loop
 from access.cameras import open_camera
 from access.cameras.newest import reconnect_delay_s
 from access.hardware import open_lock
+from access.hardware.driver import LockDriver
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
 from access.record import RegisterAudit
 from access.retention import retention_running
+from access.service_manager import ServiceManager
 from access.site_watch import SiteWatch
+from access.thread_errors import ThreadErrors
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
-from models.errors import CameraAbsentError, CameraError, DoorwardError, error_record
+from models.errors import CameraAbsentError, CameraError, ConfigError, DoorwardError, error_record
 from models.events import DoorEvent
 from models.ports import Camera, Clock, Lock
 from models.register.register import Register
+from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
 from models.settings.log import LogSettings
 from models.settings.settings import Settings
@@ -39,12 +43,17 @@ from models.storage.single import single_run_lock
 FAULT_SLICE_S = 1.0
 """While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
 
+LONGEST_WAIT_PER_LOST_S = 4.0
+"""Closing a camera whose driver hangs and opening it anew take up to 2 x `camera.lost_s` each."""
+
 RECORDINGS = frozenset({"clip", "folder"})
 """Kinds of cameras that are files: one that is absent will not come, so trying again is of no use."""
 
 log = structlog.get_logger(__name__)
 
 OnEvents = Callable[[list[DoorEvent]], None]
+OnTurn = Callable[[CameraError | None], None]
+"""Called after every frame that was judged (None) and every fault of the camera that was recorded."""
 
 
 def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | None = None) -> None:
@@ -58,25 +67,53 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
     Raises:
         AlreadyRunningError: another kiosk of this door runs on this home.
         CameraAbsentError: the clip or folder that is to be shown is not there.
+        ConfigError: the service's watchdog has less patience than the settings of the camera.
+        LockError: at the end the lock did not confirm that it is locked.
         DoorwardError: the door cannot begin: no weights, no register, a wrong key, an altered release.
+        RuntimeError: a thread has died of an error without a type, which is the cause.
     """
-    door, watched = settings.door.id, threading.Event()
+    door, watched, clock = settings.door.id, threading.Event(), SystemClock()
+    service = ServiceManager(clock)
+    _check_watchdog(service, settings)
     taken = (
         f"another kiosk of the door {door} runs on {settings.home}: stop it, or give this one another "
         "door.id or another --home"
     )
-    with single_run_lock(settings.home / f"kiosk-{door}.lock", taken):
+    with single_run_lock(settings.home / f"kiosk-{door}.lock", taken), ThreadErrors() as threads:
         if settings.camera.kind == "synthetic":
             log.warning("the camera is synthetic: nobody real is seen", advice="set camera.source")
-        clock = SystemClock()
-        lock = open_lock(settings.lock, clock)
+
+        def on_turn(trouble: CameraError | None) -> None:
+            threads.raise_first()
+            service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
+
+        lock = LockDriver(open_lock(settings.lock, clock), clock)
         try:
-            if _watch_door(settings, clock, lock, stop=stop, watched=watched, on_events=on_events):
+            if _watch_door(
+                settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
+            ):
                 log.info(f"the {settings.camera.kind} has ended", door=door)
+            threads.raise_first()
         finally:
+            service.stopping()
             lock.close()  # locks, whatever happened
             if watched.is_set() or stop.is_set():  # a door that could not begin has only its error to report
                 log.info("the door is locked", door=door)
+
+
+def _check_watchdog(service: ServiceManager, settings: Settings) -> None:
+    """Refuse a watchdog that would end a door which merely waits for its camera. Raises ConfigError."""
+    if service.watchdog_s is None or not isinstance(
+        settings.camera, DeviceCameraSettings | StreamCameraSettings
+    ):
+        return
+    wait_s = LONGEST_WAIT_PER_LOST_S * settings.camera.lost_s
+    if service.watchdog_s <= wait_s:
+        raise ConfigError(
+            f"the service's WatchdogSec is {service.watchdog_s:g} s, but with camera.lost_s = "
+            f"{settings.camera.lost_s:g} waiting for the camera may take {wait_s:g} s: raise WatchdogSec or "
+            "lower camera.lost_s"
+        )
 
 
 def _watch_door(
@@ -87,6 +124,7 @@ def _watch_door(
     stop: threading.Event,
     watched: threading.Event,
     on_events: OnEvents | None,
+    on_turn: OnTurn,
 ) -> bool:
     """Run the door's loop; True when the camera has ended. Sets `watched` at the first frame."""
     with (
@@ -107,6 +145,7 @@ def _watch_door(
             if on_events is None
             else on_events,
             on_first_frame,
+            on_turn=on_turn,
             retry_absent=settings.camera.kind not in RECORDINGS,
         )
 
@@ -118,6 +157,7 @@ def watch_camera(
     on_events: OnEvents,
     on_first_frame: Callable[[], None] = lambda: None,
     *,
+    on_turn: OnTurn = lambda _trouble: None,
     retry_absent: bool = True,
 ) -> bool:
     """Feed a camera's frames to the loop until `stop` is set or the camera has ended; reconnect in between.
@@ -128,6 +168,7 @@ def watch_camera(
         stop: ends it at the next frame.
         on_events: hears the events of every frame, of which there are mostly none.
         on_first_frame: called once, when the camera has delivered its first frame.
+        on_turn: called after every frame and every fault of the camera; what it raises goes to the caller.
         retry_absent: try again when the camera cannot be opened; a recording that is not there does not come.
 
     Returns:
@@ -136,35 +177,44 @@ def watch_camera(
     Raises:
         CameraAbsentError: the camera cannot be opened, and `retry_absent` is False.
     """
+
+    def in_trouble(error: CameraError) -> bool:
+        """Record the fault and wait; True when the door is to stop."""
+        on_events(loop.fault(error))
+        on_turn(error)
+        return stop.wait(FAULT_SLICE_S)
+
     attempt, seen, ended = 0, False, False
     while not (ended or stop.is_set()):
         try:
             with connect() as camera:
                 attempt = 0
-                for frame in _frames(camera, loop, stop, on_events):
+                for frame in _frames(camera, stop, in_trouble):
                     if not seen:
                         seen = True
                         on_first_frame()
                     on_events(loop.step(frame))
+                    on_turn(None)
                 ended = not stop.is_set()
         except CameraError as error:
             if isinstance(error, CameraAbsentError) and not retry_absent:
                 raise
             for _ in range(math.ceil(reconnect_delay_s(attempt) / FAULT_SLICE_S)):
-                on_events(loop.fault(error))
-                if stop.wait(FAULT_SLICE_S):
+                if in_trouble(error):
                     break
             attempt += 1
     on_events(loop.finish())
     return ended
 
 
-def _frames(camera: Camera, loop: DoorLoop, stop: threading.Event, on_events: OnEvents) -> Iterator[Frame]:
+def _frames(
+    camera: Camera, stop: threading.Event, in_trouble: Callable[[CameraError], object]
+) -> Iterator[Frame]:
     while not stop.is_set():
         try:
             frame = camera.read()
         except CameraError as error:  # the camera reconnects by itself and says when it is back
-            on_events(loop.fault(error))
+            in_trouble(error)
             continue
         if frame is None:
             return

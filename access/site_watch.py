@@ -14,6 +14,9 @@ POLL_S = 1.0
 UNREADABLE_LIMIT_S = 30.0
 """So long a door may go on with what it knew last: a revoked person is honoured no longer than this."""
 
+CLOSE_S = 10.0
+"""So long the end of the door waits for a look at the register that is under way."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -57,7 +60,9 @@ class SiteWatch:
     ) -> None:
         """Stop polling."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            log.warning("the register does not answer", waited_s=CLOSE_S, advice="check the disk")
 
     def current(self) -> SiteView:
         """The latest view; a reference that stays whole whatever happens to the register meanwhile.
@@ -93,5 +98,6 @@ class SiteWatch:
         try:
             while not self._stop.wait(POLL_S):
                 self.poll()
-        except BaseException as error:  # noqa: BLE001 - `current` raises it where it ends the process
+        except BaseException as error:  # `current` raises it at the next frame
             self._failure = error
+            raise

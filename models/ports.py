@@ -65,7 +65,7 @@ class Lock(Protocol):
         ...
 
     def close(self) -> None:
-        """Lock and let go of the hardware; may be called twice."""
+        """Lock and let go of the hardware; may be called twice. Raises LockError when that is not sure."""
         ...
 
 

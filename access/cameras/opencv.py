@@ -27,7 +27,7 @@ class OpenCvCamera:
     Args:
         source: a device number, the absolute path of a device such as /dev/video0 or /dev/v4l/by-id/NAME, or
             an rtsp://, http:// or https:// address.
-        clock: stamps each frame when it has been decoded.
+        clock: stamps each frame when it has been decoded; a network camera's own delay is not in it.
         width, height: asked of a device, in pixels; it may give the nearest it has. Streams ignore them.
         open_timeout_s, read_timeout_s: limits for a stream, in seconds.
     """

@@ -3,6 +3,7 @@
 import math
 from enum import StrEnum
 
+from access.hardware.unlock_time import check_unlock_time
 from models.domain import LockState
 from models.errors import LockError
 from models.ports import Clock
@@ -71,8 +72,7 @@ class SimulatedLock:
             LockError: jammed, not answering, or closed.
             ValueError: `seconds` is not a finite number above 0.
         """
-        if not (math.isfinite(seconds) and seconds > 0):
-            raise ValueError(f"a lock is unlocked for a number of seconds above 0, not {seconds}")
+        check_unlock_time(seconds)
         under_way_s = self._relock_at_s if self.state() is LockState.UNLOCKED else -math.inf
         self._happen(LockEvent.UNLOCK)
         if self._state is LockState.UNLOCKED:

@@ -7,6 +7,7 @@ A value comes from, the first that has it: the environment (`DOORWARD_DOOR__UNLO
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,6 +41,12 @@ OTHER_VARIABLES = frozenset(
     }
 )
 """Environment variables with our prefix that are no settings."""
+
+SERVICE_LINK = re.compile(
+    r"DOORWARD(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9]+)*|"
+    r"PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+"""What Kubernetes sets in containers beside a service that is named doorward, or doorward-something."""
 
 RENAMED = {
     "promise": "error_rates",
@@ -131,7 +138,9 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         renamed = _renamed(upper.removeprefix(ENV_PREFIX).replace(ENV_DELIMITER, ".").lower())
         if upper.startswith(ENV_PREFIX) and renamed is not None:
             raise ConfigError(f"the environment variable {name} is called {variable_name(renamed)} now")
-        if upper.startswith(ENV_PREFIX) and upper not in known and upper not in OTHER_VARIABLES:
+        if upper in known or upper in OTHER_VARIABLES or SERVICE_LINK.fullmatch(name):
+            continue
+        if upper.startswith(ENV_PREFIX):
             nearest = difflib.get_close_matches(upper, sorted(known | OTHER_VARIABLES), n=1, cutoff=0.0)
             raise ConfigError(f"the environment variable {name} is no setting; did you mean {nearest[0]}?")
 

@@ -1,6 +1,5 @@
 """A kiosk that fails: at its start nothing moves; later it locks and the service starts it again."""
 
-import configparser
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -9,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from access.assembly import build_loop
+from access.cameras.newest import NewestFrameCamera
 from access.hardware.simulated import SimulatedLock
 from access.kiosk import run_kiosk
 from models.clock import SystemClock
-from models.domain import LockState
+from models.domain import Frame, LockState
 from models.errors import DoorwardError
 from models.release.networks import KNOWN_NETWORKS
 from models.release.store import ENCODER_NAME, releases_folder
@@ -20,7 +21,6 @@ from models.release.weights import ensure_weights
 from models.settings.settings import Settings
 from models.site import open_register
 from tests.access.test_running_kiosk import NEXT_NETWORK, save_next_release
-from tests.conftest import ROOT
 
 
 def without_weights(settings: Settings) -> Settings:
@@ -106,9 +106,86 @@ def test_a_failure_without_a_name_ends_the_kiosk_with_the_door_locked(
     assert lock.state() is LockState.LOCKED
 
 
-def test_the_service_starts_the_kiosk_again_whatever_ended_it() -> None:
-    unit = configparser.ConfigParser(interpolation=None, strict=False)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string((ROOT / "deploy" / "doorward-kiosk.service").read_text(encoding="utf-8"))
-    assert unit["Service"]["Restart"] == "always"
-    assert unit["Service"]["ExecStart"].endswith("doorward kiosk")
+class BrokenLock(SimulatedLock):
+    """Breaks in the driver's thread when `broken` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self.broken = threading.Event()
+
+    def state(self) -> LockState:
+        if self.broken.is_set() and threading.current_thread().name == "lock-driver":
+            self.broken.clear()
+            raise MemoryError
+        return super().state()
+
+
+def break_the_lock(_monkeypatch: pytest.MonkeyPatch, lock: BrokenLock) -> None:
+    lock.broken.set()
+
+
+def break_the_site_watch(monkeypatch: pytest.MonkeyPatch, _lock: BrokenLock) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
+    monkeypatch.setattr("access.site_watch.SiteWatch.poll", fail)
+
+
+def break_the_camera(monkeypatch: pytest.MonkeyPatch, _lock: BrokenLock) -> None:
+    class Broken:
+        def __enter__(self) -> "Broken":
+            return self
+
+        def __exit__(self, *exc: object) -> None:
+            pass
+
+        def read(self) -> Frame:
+            raise MemoryError
+
+    monkeypatch.setattr("access.kiosk.open_camera", lambda _, clock: NewestFrameCamera(Broken, clock))
+
+
+def break_any_thread(_monkeypatch: pytest.MonkeyPatch, _lock: BrokenLock) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    threading.Thread(target=fail, name="library").start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("break_it", "name"),
+    [
+        (break_the_lock, "lock-driver"),
+        (break_the_site_watch, "site-watch"),
+        (break_the_camera, "camera-reader"),
+        (break_any_thread, "library"),
+    ],
+)
+def test_an_error_without_a_type_in_any_thread_ends_the_kiosk_locked(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[pytest.MonkeyPatch, BrokenLock], None],
+    name: str,
+) -> None:
+    lock, stop = BrokenLock(), threading.Event()
+    lock.hold_unlocked()
+    monkeypatch.setattr("access.kiosk.open_lock", lambda *_: lock)
+
+    def break_once(*given: object) -> object:
+        break_it(monkeypatch, lock)
+        monkeypatch.setattr("access.kiosk.build_loop", build_loop)
+        return build_loop(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("access.kiosk.build_loop", break_once)
+    ends = threading.Timer(120.0, stop.set)
+    ends.start()
+    try:
+        with pytest.raises(RuntimeError, match="has died") as caught:
+            run_kiosk(settings, stop, lambda _: None)
+    finally:
+        ends.cancel()
+    assert not stop.is_set()
+    assert lock.state() is LockState.LOCKED
+    assert isinstance(caught.value.__cause__, MemoryError) or name == "camera-reader"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from access.kiosk import look_up_names, run_kiosk, stopped_by_signals, watch_camera
+from access.kiosk import FAULT_SLICE_S, look_up_names, run_kiosk, stopped_by_signals, watch_camera
 from models.domain import Frame, PersonId
 from models.errors import (
     AlreadyRunningError,
@@ -20,10 +21,12 @@ from models.errors import (
     CameraError,
     CameraFrozenError,
     CameraLostError,
+    ConfigError,
     EncryptionKeyError,
 )
 from models.events import DoorEvent
 from models.ports import Camera
+from models.settings.camera import DeviceCameraSettings
 from models.settings.settings import Settings
 from models.site import Site
 from models.storage.single import single_run_lock
@@ -66,7 +69,10 @@ def outcomes(events: list[DoorEvent]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("error", [CameraLostError("gone"), CameraFrozenError("stuck")])
-def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(error: CameraError) -> None:
+def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(
+    error: CameraError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
     door, events = Door(), list[DoorEvent]()
     camera = ScriptedCamera(door, [error, error, error, Stand(1), Stand(1), Stand(1)])
     ended = watch_camera(lambda: camera, door.loop, threading.Event(), events.extend)
@@ -91,7 +97,8 @@ def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.
     assert outcomes(events) == [("fault", "camera_fault"), ("granted", "recognised")]
 
 
-def test_the_first_frame_is_reported_once_and_not_before_it_came() -> None:
+def test_the_first_frame_is_reported_once_and_not_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
     door, reported = Door(), list[str]()
     camera = ScriptedCamera(door, [CameraLostError("not yet"), Stand(1), CameraLostError("gone"), Stand(1)])
 
@@ -210,7 +217,7 @@ def test_the_process_opens_the_door_without_torch_or_flask(
     assert said[0] == "the door is watched"
     assert said[-2:] == ["the clip has ended", "the door is locked"]
     with open_site(settings, create=True) as site:
-        assert [event.outcome for event in site.register.events()] == ["granted"]
+        assert {event.outcome for event in site.register.events()} == {"granted"}
 
 
 KIOSK = "from access.kiosk import main; raise SystemExit(main())"
@@ -284,3 +291,95 @@ def test_main_logs_why_the_door_cannot_begin(
     assert "the door cannot begin" in last
     assert "config_error" in last
     assert "'nonsense' is not one of" in last
+
+
+class Stopping(threading.Event):
+    """Set after so many waits; notes how long each was to be, and takes no time."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__()
+        self.waited_s: list[float] = []
+        self._waits = waits
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited_s.append(timeout or 0.0)
+        if len(self.waited_s) == self._waits:
+            self.set()
+        return self.is_set()
+
+
+class Failing:
+    """A camera that opens and fails at each read, at once."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def __enter__(self) -> "Failing":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def read(self) -> Frame | None:
+        self.reads += 1
+        assert self.reads <= 1000, "it spins"
+        raise CameraLostError("holds no picture")
+
+
+def test_a_camera_that_fails_at_once_is_asked_again_only_after_a_wait() -> None:
+    door, stop, camera, turns = Door(), Stopping(waits=5), Failing(), list[CameraError | None]()
+    watch_camera(lambda: camera, door.loop, stop, lambda _: None, on_turn=turns.append)
+    assert camera.reads == 5
+    assert stop.waited_s == [FAULT_SLICE_S] * 5
+    assert [str(turn) for turn in turns] == ["holds no picture"] * 5
+
+
+def test_a_turn_is_reported_after_every_frame_and_what_it_raises_ends_the_watch() -> None:
+    door, turns = Door(), list[int]()
+    camera = ScriptedCamera(door, [Stand(1)] * 10)
+
+    def on_turn(trouble: CameraError | None) -> None:
+        assert trouble is None
+        turns.append(10 - len(camera._script))
+        if len(turns) == 4:
+            raise RuntimeError("a thread has died")
+
+    with pytest.raises(RuntimeError, match="has died"):
+        watch_camera(lambda: camera, door.loop, threading.Event(), lambda _: None, on_turn=on_turn)
+    assert turns == [1, 2, 3, 4]
+
+
+def test_a_watchdog_with_less_patience_than_the_camera_needs_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(settings.home / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000000")
+    live = settings.model_copy(update={"camera": DeviceCameraSettings(source=0, lost_s=5.0)})
+    with pytest.raises(ConfigError, match=r"WatchdogSec is 20 s, .* may take 20 s: raise WatchdogSec"):
+        run_kiosk(live, threading.Event())
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.delenv("WATCHDOG_USEC")
+    run_kiosk(live, stop)
+
+
+@pytest.mark.slow
+def test_the_service_manager_hears_of_a_door_from_its_start_to_its_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "notify"))
+        receiver.settimeout(120.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+        process = kiosk_process(settings, "synthetic", KIOSK)
+        first = receiver.recv(4096).decode().split("\n")
+        again = receiver.recv(4096).decode().split("\n")
+        process.send_signal(signal.SIGTERM)
+        last = again
+        while last != ["STOPPING=1"]:
+            last = receiver.recv(4096).decode().split("\n")
+        process.communicate(timeout=60)
+    assert first == ["READY=1", "STATUS=the door front is watched", "WATCHDOG=1"]
+    assert again == ["WATCHDOG=1"]
+    assert process.returncode == 0

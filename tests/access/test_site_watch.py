@@ -118,6 +118,7 @@ def test_it_polls_by_itself_while_entered(monkeypatch: pytest.MonkeyPatch) -> No
     assert watch.current().revision == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_without_a_type_in_the_thread_ends_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
     register = Registry()
@@ -135,3 +136,23 @@ def test_an_error_without_a_type_in_the_thread_ends_the_door(monkeypatch: pytest
         with pytest.raises(RuntimeError, match="has died") as caught:
             watch.current()
     assert isinstance(caught.value.__cause__, MemoryError)
+
+
+def test_a_register_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
+    monkeypatch.setattr("access.site_watch.CLOSE_S", 0.01)
+    register, hangs, go_on = Registry(), threading.Event(), threading.Event()
+
+    def hang() -> int:
+        hangs.set()
+        assert go_on.wait(10.0)
+        return register.revision
+
+    watch = SiteWatch(register.gallery_revision, register.load, SystemClock())
+    watch._revision = hang
+    with watch:
+        assert hangs.wait(5.0)
+    assert watch._thread.is_alive(), "the end has come, though the look has not"
+    go_on.set()
+    watch._thread.join(5.0)
+    assert not watch._thread.is_alive()

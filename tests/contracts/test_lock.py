@@ -1,9 +1,13 @@
-"""What every lock keeps to."""
+"""What every lock keeps to, by itself and behind the driver that the kiosk puts before it."""
 
-from collections.abc import Callable
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from access.hardware.driver import LockDriver
 from access.hardware.simulated import SimulatedLock
 from models.clock import SimulatedClock
 from models.domain import LockState
@@ -11,6 +15,7 @@ from models.errors import LockError
 from models.ports import Lock
 
 PEERS: dict[str, Callable[[SimulatedClock], Lock]] = {"simulated": SimulatedLock}
+WAYS = ("alone", "behind the driver")
 
 
 @pytest.fixture
@@ -18,38 +23,56 @@ def clock() -> SimulatedClock:
     return SimulatedClock()
 
 
-@pytest.fixture(params=PEERS)
-def lock(request: pytest.FixtureRequest, clock: SimulatedClock) -> Lock:
-    return PEERS[request.param](clock)
+@pytest.fixture(params=itertools.product(PEERS, WAYS), ids=" ".join)
+def lock(request: pytest.FixtureRequest, clock: SimulatedClock) -> Iterator[Lock]:
+    kind, way = request.param
+    lock = PEERS[kind](clock)
+    if way == "alone":
+        yield lock
+        return
+    driver = LockDriver(lock, clock, ack_s=5.0, poll_s=0.002)
+    yield driver
+    driver.close()
+    assert "lock-driver" not in {thread.name for thread in threading.enumerate()}
+
+
+def comes_to(lock: Lock, state: LockState) -> bool:
+    """True when the lock says so in a while: a driver looks at its hardware again and again."""
+    ends_s = time.monotonic() + 5.0
+    while lock.state() is not state and time.monotonic() < ends_s:
+        time.sleep(0.001)
+    return lock.state() is state
 
 
 def test_every_lock_satisfies_the_protocol_and_starts_locked(lock: Lock) -> None:
     assert isinstance(lock, Lock)
-    assert lock.state() is LockState.LOCKED
+    assert comes_to(lock, LockState.LOCKED)
 
 
 def test_a_lock_unlocks_for_the_time_asked_and_then_locks_by_itself(
     lock: Lock, clock: SimulatedClock
 ) -> None:
     lock.unlock(3.0)
-    assert lock.state() is LockState.UNLOCKED
+    assert comes_to(lock, LockState.UNLOCKED)
     clock.sleep(2.9)
-    assert lock.state() is LockState.UNLOCKED
+    assert comes_to(lock, LockState.UNLOCKED)
     clock.sleep(0.2)
-    assert lock.state() is LockState.LOCKED
+    assert comes_to(lock, LockState.LOCKED)
 
 
 def test_locking_ends_the_time_and_may_be_repeated(lock: Lock) -> None:
     lock.unlock(60.0)
     lock.lock()
     lock.lock()
-    assert lock.state() is LockState.LOCKED
+    assert comes_to(lock, LockState.LOCKED)
 
 
 def test_asking_for_the_state_changes_nothing(lock: Lock, clock: SimulatedClock) -> None:
     lock.unlock(1.0)
+    assert comes_to(lock, LockState.UNLOCKED)
     assert {lock.state() for _ in range(5)} == {LockState.UNLOCKED}
     clock.sleep(1.0)
+    assert comes_to(lock, LockState.LOCKED)
     assert {lock.state() for _ in range(5)} == {LockState.LOCKED}
 
 
@@ -67,4 +90,4 @@ def test_closing_locks_and_nothing_unlocks_after_it(lock: Lock) -> None:
 def test_a_time_that_is_not_positive_and_finite_unlocks_nothing(lock: Lock, seconds: float) -> None:
     with pytest.raises(ValueError, match="seconds"):
         lock.unlock(seconds)
-    assert lock.state() is LockState.LOCKED
+    assert comes_to(lock, LockState.LOCKED)

@@ -99,7 +99,17 @@ def test_no_unknown_name_is_ever_ignored(tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize(
-    "name", ["DOORWARD_DOOR__UNLOCK_Z", "DOORWARD_UNLOCK_S", "DOORWARD_DOOR", "doorward_door__x"]
+    "name",
+    [
+        "DOORWARD_DOOR__UNLOCK_Z",
+        "DOORWARD_UNLOCK_S",
+        "DOORWARD_DOOR",
+        "doorward_door__x",
+        "DOORWARD_DOOR__PORT",
+        "DOORWARD_LOCK__SERVICE_PORT",
+        "DOORWARD_PORT_80",
+        "DOORWARD_HOST",
+    ],
 )
 def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "7")
@@ -113,6 +123,25 @@ def test_the_variables_that_are_no_settings_are_let_pass(
     for name in OTHER_VARIABLES - {"DOORWARD_CONFIG"}:
         monkeypatch.setenv(name, str(tmp_path))
     assert load_settings().home == tmp_path
+
+
+@pytest.mark.parametrize("service", ["DOORWARD", "DOORWARD_NORTH_2"])
+def test_what_kubernetes_says_of_a_service_with_our_name_is_let_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    link = "tcp://10.0.0.11:8080"
+    for name, value in {
+        "SERVICE_HOST": "10.0.0.11",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP": "8080",
+        "PORT": link,
+        "PORT_8080_TCP": link,
+        "PORT_8080_TCP_PROTO": "tcp",
+        "PORT_8080_TCP_PORT": "8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.11",
+    }.items():
+        monkeypatch.setenv(f"{service}_{name}", value)
+    assert load_settings(tmp_path).home == tmp_path
 
 
 @pytest.mark.parametrize(
