@@ -7,7 +7,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Uni
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -105,7 +105,7 @@ class TemplateRow(Base):
 
 
 class EventRow(Base):
-    """A decision or fault. No foreign key: after an erasure it keeps a random id."""
+    """A decision, its outcome, or a fault. No foreign key: after an erasure it keeps a random id."""
 
     __tablename__ = "events"
 
@@ -128,6 +128,7 @@ class EventRow(Base):
     advice: Mapped[list[str]]
     box: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     clip_s: Mapped[float | None]
+    intent_id: Mapped[int | None]
 
 
 class CalibrationRow(Base):
