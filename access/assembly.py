@@ -1,16 +1,16 @@
 """`build_loop`: puts the parts of a door together, for the kiosk, for clips and for the demo."""
 
 from collections.abc import Callable
-from functools import partial
 
 from access.limits import evidence_limits
 from access.loop import DoorLoop
+from access.observation import quality_check
 from access.record import Audit
 from access.tracking import Tracker
 from models.clock import SystemClock
 from models.ports import Clock, Lock
 from models.site import Site, SiteView
-from models.vision.quality import QualityLimits, assess
+from models.vision.quality import QualityLimits
 
 
 def build_loop(site: Site, view: Callable[[], SiteView], clock: Clock, audit: Audit, lock: Lock) -> DoorLoop:
@@ -27,11 +27,12 @@ def build_loop(site: Site, view: Callable[[], SiteView], clock: Clock, audit: Au
     return DoorLoop(
         detector=site.detector,
         tracker=Tracker(),
-        assess=partial(assess, limits=QualityLimits(**settings.quality.model_dump())),
+        checks=[quality_check(QualityLimits(**settings.quality.model_dump()))],
         door=settings.door.id,
         limits=evidence_limits(settings),
         view=view,
         clock=clock,
+        zone=settings.site.time_zone,
         audit=audit,
         lock=lock,
         unlock_s=settings.door.unlock_s,

@@ -1,6 +1,7 @@
 """`decide`: grants or denies, as a pure function without clock, file or network; in doubt it denies."""
 
 import math
+from datetime import datetime
 
 from access.evidence import Evidence
 from access.limits import EvidenceLimits
@@ -13,7 +14,9 @@ CLOCK_ROUNDING_S = 1e-6
 """A picture of this very moment may seem to come from the future by a rounding error."""
 
 
-def decide(evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, now: float) -> Decision:
+def decide(
+    evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, *, now: float, at: datetime
+) -> Decision:
     """Grant or deny, from what one track's pictures say together.
 
     Args:
@@ -21,10 +24,14 @@ def decide(evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, now
         limits: what is demanded of the pictures.
         threshold: the fused score at or above which a person is recognised; carries its network.
         now: seconds of the clock that stamped the pictures.
+        at: the same moment by the wall clock, in the site's time zone.
 
     Raises:
+        ValueError: `at` has no zone.
         ModelMismatchError: the search was made by another network than the threshold is for.
     """
+    if at.tzinfo is None:
+        raise ValueError("the time of a decision needs the site's zone")
     age_s = now - evidence.newest_at_s
     if not -CLOCK_ROUNDING_S <= age_s <= limits.stale_s:  # NaN and the future are stale, too
         return Deny(DenyReason.STALE_FRAME)

@@ -24,6 +24,10 @@ FULL_WEIGHT_FACE_PX = 112.0
 MIN_LENGTH = 1e-3
 """A mean shorter than this points nowhere."""
 
+CANDIDATES = 10
+"""People whose scores are fused. The two most like the mean of the pictures need not have the two highest
+fused scores, and a runner-up that was overlooked would make the margin too large."""
+
 MAX_ADVICE = 2
 """More than two pieces of advice at once help nobody."""
 
@@ -113,18 +117,19 @@ class TrackEvidence:
     def search(self, gallery: Gallery) -> SearchResult | None:
         """The two people most like the pictures taken together, with fused scores; None without pictures.
 
+        Pictures that were embedded by another network than the gallery's are dropped first: the release has
+        changed.
+
         Raises:
             ModelMismatchError, EmbeddingError, GalleryError: as `Gallery.search`.
         """
+        self._pictures = [each for each in self._pictures if each.embedding.model_id == gallery.model_id]
         probe = self.fuse()
         if probe is None:
             return None
-        found = gallery.search(probe)
-        people = [candidate.person_id for candidate in (found.best, found.runner_up) if candidate is not None]
-        fused = [Candidate(person_id, self._score(gallery, person_id)) for person_id in people]
-        fused.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
-        best, runner_up = (*fused, None, None)[:2]
-        return SearchResult(best, runner_up, found.scale)
+        people = [candidate.person_id for candidate in gallery.nearest(probe, CANDIDATES)]
+        best, runner_up = (*self._fused(gallery, people), None, None)[:2]
+        return SearchResult(best, runner_up, gallery.scale)
 
     def conclude(self, result: SearchResult | None, enrolled: int, lock: LockState) -> Evidence:
         """The evidence for `decide`, with what the gallery and the lock say."""
@@ -144,9 +149,14 @@ class TrackEvidence:
         weights = np.array([picture.weight for picture in self._pictures], np.float64)
         return np.asarray(weights / weights.sum(), np.float64)
 
-    def _score(self, gallery: Gallery, person_id: PersonId) -> float:
-        scores = [gallery.scores_of(person_id, picture.embedding) for picture in self._pictures]
-        return float(self._weights() @ scores)
+    def _fused(self, gallery: Gallery, people: list[PersonId]) -> list[Candidate]:
+        """These people with their fused scores, the highest first; of equal scores the lower id."""
+        if not people:
+            return []
+        scores = gallery.scores(people, [picture.embedding for picture in self._pictures])  # (P, K)
+        fused = scores @ self._weights()  # (P,)
+        found = [Candidate(one, score) for one, score in zip(people, fused.tolist(), strict=True)]
+        return sorted(found, key=lambda candidate: (-candidate.score, candidate.person_id))
 
     def _continues(self, embedding: Embedding, same_face_score: float) -> bool:
         before = self.fuse()

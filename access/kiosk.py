@@ -30,7 +30,7 @@ from access.thread_errors import ThreadErrors
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
 from models.errors import CameraAbsentError, CameraError, ConfigError, DoorwardError, error_record
-from models.events import DoorEvent
+from models.events import FAILURES, DoorEvent
 from models.ports import Camera, Clock, Lock
 from models.register.register import Register
 from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
@@ -233,14 +233,14 @@ NamesOf = Callable[[DoorEvent], Mapping[PersonId, str]]
 
 
 def log_events(events: list[DoorEvent], names_of: NamesOf = lambda _event: {}) -> None:
-    """Log what was decided: grants and denials as information, faults as warnings.
+    """Log what was decided: what failed as warnings, all else as information.
 
     Args:
         events: of one frame.
         names_of: the names of the people in an event, for the log that people read.
     """
     for event in events:
-        write = log.warning if event.outcome == "fault" else log.info
+        write = log.warning if event.outcome in FAILURES else log.info
         write("decision", **{EVENT_KEY: event}, names=names_of(event))
 
 
@@ -265,7 +265,7 @@ def main() -> int:
     configure_logging(LogSettings())
     try:
         settings = load_settings()
-        configure_logging(settings.log)
+        configure_logging(settings.log, settings.site.time_zone)
         with stopped_by_signals() as stop:
             run_kiosk(settings, stop)
     except DoorwardError as error:

@@ -19,7 +19,8 @@ class EvidenceLimits:
         stale_s: a newest picture older than this is never judged.
         cooldown_s: after a grant, the same track is not judged again for this long.
         same_face_score: a picture less like the track's mean is of another person; evidence restarts.
-        max_faces: faces embedded per frame, the largest first.
+        max_faces: faces embedded per frame; if there are more they take turns.
+        visit_s: a face that was judged for this long without a grant rests (`access.attempts`).
 
     Raises:
         ValueError: a value is not finite or out of its range; the message names it.
@@ -32,9 +33,10 @@ class EvidenceLimits:
     cooldown_s: float = 5.0
     same_face_score: float = 0.4
     max_faces: int = 3
+    visit_s: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("min_margin", "window_s", "stale_s", "cooldown_s"):
+        for name in ("min_margin", "window_s", "stale_s", "cooldown_s", "visit_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is a finite number of 0 or more, not {value}")
@@ -56,4 +58,5 @@ def evidence_limits(settings: Settings) -> EvidenceLimits:
         cooldown_s=decision.cooldown_s,
         same_face_score=decision.same_face_score,
         max_faces=decision.max_faces,
+        visit_s=decision.visit_s,
     )

@@ -3,29 +3,30 @@
 import io
 import logging
 import sys
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import structlog
 from rich.console import Console as RichConsole
 
-from access.printing import event_line
+from access.printing import event_line, local_time
 from models.settings.log import LogSettings
 
 EVENT_KEY = "door_event"
 """The key under which a log message carries a `models.events.DoorEvent`; `names` beside it has its people."""
 
 
-def configure_logging(settings: LogSettings) -> None:
+def configure_logging(settings: LogSettings, zone: tzinfo | None = None) -> None:
     """Set structlog up for this process.
 
     Format `console` writes a decision as `doorward replay` does, in colours when stderr is a terminal, and
-    the time of day in this machine's zone. Format `json` writes all fields of the event, and UTC.
+    the time of day in `zone`; None is this machine's. Format `json` writes all fields of the event, and UTC.
     """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            *(_json_processors() if settings.format == "json" else _console_processors()),
+            *(_json_processors() if settings.format == "json" else _console_processors(zone)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
@@ -40,9 +41,12 @@ def _json_processors() -> list[structlog.typing.Processor]:
     return [stamp, _spread_event, structlog.processors.JSONRenderer()]
 
 
-def _console_processors() -> list[structlog.typing.Processor]:
-    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-    return [stamp, ConsoleLines(colours=sys.stderr.isatty())]
+def _console_processors(zone: tzinfo | None) -> list[structlog.typing.Processor]:
+    def stamp(_logger: Any, _method: str, message: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        message["timestamp"] = local_time(datetime.now(UTC), zone)
+        return message
+
+    return [stamp, ConsoleLines(colours=sys.stderr.isatty(), zone=zone)]
 
 
 def _spread_event(
@@ -59,10 +63,11 @@ class ConsoleLines:
 
     Args:
         colours: True for a terminal.
+        zone: of the times of day; None for this machine's.
     """
 
-    def __init__(self, *, colours: bool) -> None:
-        self._colours = colours
+    def __init__(self, *, colours: bool, zone: tzinfo | None) -> None:
+        self._colours, self._zone = colours, zone
         self._other = structlog.dev.ConsoleRenderer(
             pad_event_to=0, pad_level=False, colors=colours, exception_formatter=structlog.dev.plain_traceback
         )
@@ -72,7 +77,7 @@ class ConsoleLines:
         event = message.get(EVENT_KEY)
         if event is None:
             return self._other(logger, method, message)
-        return self._render(event_line(event, message["names"], f"{event.at.astimezone():%H:%M:%S}"))
+        return self._render(event_line(event, message["names"], local_time(event.at, self._zone)))
 
     def _render(self, markup: str) -> str:
         out = io.StringIO()

@@ -3,21 +3,23 @@
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from datetime import datetime, tzinfo
 
+from access.attempts import AttemptMemory
 from access.decision import CLOCK_ROUNDING_S, decide
 from access.faults import FaultMemory, reason_of
 from access.limits import EvidenceLimits
-from access.record import Audit, decision_event, fault_event, not_written
+from access.observation import FACE_ERRORS, Check, Observation, embed, observe
+from access.record import Audit, decision_event, fault_event, not_written, outcome_event
 from access.stages import Stopwatch
-from access.tracking import Tracker
-from access.visit import Visit
-from models.domain import Decision, Deny, Face, FaceCrop, Frame, Grant, ImageArray, Quality
+from access.tracking import Track, Tracker
+from access.visit import Visit, choose
+from models.domain import Decision, Deny, Frame
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent
 from models.ports import Clock, Lock
 from models.site import SiteView
-from models.vision.alignment import align_face
 from models.vision.analysis import Detector
 
 
@@ -26,11 +28,12 @@ class DoorLoop:
 
     Args:
         detector, tracker: find faces, largest first, and follow them from frame to frame.
-        assess: quality of a face; `models.vision.quality.assess` with the door's limits.
+        checks: what a picture of a face must pass before it is embedded (`access.observation`).
         door: the door's name in events.
         limits: what is demanded of the pictures of a track.
         view: the release and gallery in force now; raises RegisterError when they are not known.
         clock: the clock that stamped the frames.
+        zone: the site's time zone; None for the machine's.
         audit: written before the lock acts.
         lock, unlock_s: the door's lock, and for how many seconds a grant unlocks it.
         min_box_px: faces whose box is lower than this are passers-by.
@@ -42,23 +45,25 @@ class DoorLoop:
         *,
         detector: Detector,
         tracker: Tracker,
-        assess: Callable[[ImageArray, Face, FaceCrop], Quality],
+        checks: Sequence[Check],
         door: str,
         limits: EvidenceLimits,
         view: Callable[[], SiteView],
         clock: Clock,
+        zone: tzinfo | None,
         audit: Audit,
         lock: Lock,
         unlock_s: float,
         min_box_px: float,
         timer: Callable[[], float],
     ) -> None:
-        self._detector, self._tracker, self._assess = detector, tracker, assess
+        self._detector, self._tracker, self._checks = detector, tracker, checks
         self._door, self._limits = door, limits
-        self._view, self._clock, self._audit = view, clock, audit
+        self._view, self._clock, self._zone, self._audit = view, clock, zone, audit
         self._lock, self._unlock_s = lock, unlock_s
         self._min_box_px, self._timer = min_box_px, timer
         self._visits: dict[int, Visit] = {}
+        self._attempts = AttemptMemory(limits.same_face_score)
         self._faults = FaultMemory()
         self._events: list[DoorEvent] = []
         self.visible: list[Visit] = []
@@ -87,75 +92,104 @@ class DoorLoop:
         return self._events
 
     def _judge_frame(self, frame: Frame, view: SiteView) -> None:
-        at_s, limits, watch = frame.captured_at_s, self._limits, Stopwatch(self._timer)
-        if not -CLOCK_ROUNDING_S <= self._clock.monotonic_s() - at_s <= limits.stale_s:
+        at_s, watch = frame.captured_at_s, Stopwatch(self._timer)
+        if not -CLOCK_ROUNDING_S <= self._clock.monotonic_s() - at_s <= self._limits.stale_s:
             raise StaleFrameError("the picture came too late to be judged: the machine is too slow or busy")
         with watch.stage("detect"):
             faces = [f for f in self._detector.detect(frame.image) if f.box.height >= self._min_box_px]
         with watch.stage("track"):
             tracks = self._tracker.update(faces, at_s)
-        self.visible = [self._visit(track.track_id, track.face) for track in tracks]
-        awake = [visit for visit in self.visible if at_s >= visit.resting_until_s][: limits.max_faces]
-        good: list[tuple[Visit, FaceCrop]] = []
-        for visit in awake:
-            with watch.stage("align"):
-                crop = align_face(frame.image, visit.face)
-            with watch.stage("quality"):
-                quality = self._assess(frame.image, visit.face, crop)
-            if visit.add_quality(quality, at_s, limits):
-                good.append((visit, crop))
+        self._attempts.forget(at_s)
+        self.visible = [self._visit(track, at_s) for track in tracks]
+        chosen = choose(self.visible, at_s, self._limits)
+        observations = [observe(frame.image, visit.face, self._checks, watch) for visit in chosen]
         with watch.stage("embed"):
-            embeddings = view.encoder.embed([crop for _, crop in good])
-        for (visit, _), embedding in zip(good, embeddings, strict=True):
-            visit.add_embedding(embedding, at_s, limits)
-        for visit in awake:
-            self._judge_visit(visit, view, watch)
+            observations = embed(view.encoder, observations)
+        for visit, observation in zip(chosen, observations, strict=True):
+            self._judge_visit(visit, observation, at_s, view, watch)
         self._close_ended_tracks(self._visits.keys() - self._tracker.live_ids, view)
 
-    def _visit(self, track_id: int, face: Face) -> Visit:
-        visit = self._visits.setdefault(track_id, Visit(track_id, face))
-        visit.face = face
+    def _visit(self, track: Track, at_s: float) -> Visit:
+        visit = self._visits.setdefault(track.track_id, Visit(track.track_id, track.face))
+        visit.see(track.face, at_s, self._limits)
         return visit
 
-    def _judge_visit(self, visit: Visit, view: SiteView, watch: Stopwatch) -> None:
+    def _judge_visit(
+        self, visit: Visit, observation: Observation, at_s: float, view: SiteView, watch: Stopwatch
+    ) -> None:
+        at = self._now()
+        try:
+            visit.add(observation, at_s, self._limits)
+            self._continue_attempts(visit, at_s)
+            if visit.resting:
+                return
+            decision = self._decide(visit, view, at, watch)
+        except FACE_ERRORS as error:  # of this face: the others of the frame are judged
+            decision = Deny(reason_of(error), detail=str(error))
+        visit.conclude(decision, at_s, self._limits)
+        if visit.should_record(decision):
+            event = self._write(visit, decision, view, at, watch.ms())
+            if isinstance(decision, Deny):
+                visit.reported.add(decision.reason)
+            else:  # written by now: only then may the lock move
+                self._unlock(visit, event)
+
+    def _continue_attempts(self, visit: Visit, at_s: float) -> None:
+        """Find out whether the face of a track was here before, and has to rest."""
+        face = visit.evidence.fuse()
+        if face is not None:
+            visit.attempts = self._attempts.attempts_of(face, visit.attempts, at_s)
+            visit.see(visit.face, at_s, self._limits)
+
+    def _decide(self, visit: Visit, view: SiteView, at: datetime, watch: Stopwatch) -> Decision:
         with watch.stage("search"):
             visit.result = visit.evidence.search(view.gallery)
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
-            visit.decision = decision = decide(
-                evidence, self._limits, view.threshold, self._clock.monotonic_s()
-            )
-        if visit.should_record(decision):
-            self._write(visit, decision, view, watch.ms())
-            visit.after_recorded(decision, self._clock.monotonic_s(), self._limits)
-            if isinstance(decision, Grant):  # written by now, and in time: only then may the lock move
-                self._lock.unlock(self._unlock_s)
+            now = self._clock.monotonic_s()
+            return decide(evidence, self._limits, view.threshold, now=now, at=at)
+
+    def _unlock(self, visit: Visit, grant: DoorEvent) -> None:
+        """Act on a grant that was written, and write what became of it."""
+        failure = None
+        try:
+            visit.start_cooldown(self._clock.monotonic_s(), self._limits)
+            self._lock.unlock(self._unlock_s)
+        except DoorwardError as error:
+            failure = Deny(reason_of(error), detail=str(error))
+            visit.decision = failure
+            visit.reported.add(failure.reason)
+        self._write_if_possible(outcome_event(grant, failure, at=self._now()))
 
     def _close_ended_tracks(self, ended: Set[int], view: SiteView) -> None:
         for track_id in sorted(ended):
             visit = self._visits.pop(track_id)
             decision = visit.decision_on_exit(self._limits)
             if decision is not None:
-                self._write(visit, decision, view, {})
+                self._write(visit, decision, view, self._now(), {})
+
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone(self._zone)
 
     def _write(
-        self, visit: Visit, decision: Decision, view: SiteView, stages_ms: Mapping[str, float]
-    ) -> None:
-        event = decision_event(
-            visit, decision, view, at=self._clock.now(), door=self._door, stages_ms=stages_ms
-        )
-        self._audit.append(event)
-        self._events.append(event)
+        self, visit: Visit, decision: Decision, view: SiteView, at: datetime, stages_ms: Mapping[str, float]
+    ) -> DoorEvent:
+        event = decision_event(visit, decision, view, at=at, door=self._door, stages_ms=stages_ms)
+        self._events.append(self._audit.append(event))
+        return self._events[-1]
 
     def _fail(self, error: DoorwardError) -> None:
         now, reason = self._clock.monotonic_s(), reason_of(error)
         for visit in self.visible:
             visit.decision = Deny(reason)
-        if not self._faults.should_record(reason, now):
-            return
-        event = fault_event(at=self._clock.now(), door=self._door, at_s=now, reason=reason, detail=str(error))
+        if self._faults.should_record(reason, now):
+            self._write_if_possible(
+                fault_event(at=self._now(), door=self._door, at_s=now, reason=reason, detail=str(error))
+            )
+
+    def _write_if_possible(self, event: DoorEvent) -> None:
+        """Write what has happened already: the door goes on when it cannot be written."""
         try:
-            self._audit.append(event)
-        except RegisterError:  # the fault may be that nothing can be written
-            event = not_written(event)
-        self._events.append(event)
+            self._events.append(self._audit.append(event))
+        except RegisterError:
+            self._events.append(not_written(event))

@@ -3,20 +3,22 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from models.domain import PersonId, QualityReason
-from models.events import DoorEvent
+from models.events import RECOGNISED, DoorEvent, EventKind
 from models.messages import ADVICE_MESSAGE, message_for, picture_message
 
 STYLES = {
     "granted": "bold green",
     "denied": "red",
     "fault": "bold yellow",
+    "unlocked": "green",
+    "not_unlocked": "bold yellow",
     "match": "bold green",
     "no_match": "red",
     "failed": "bold yellow",
@@ -32,7 +34,18 @@ def event_record(event: DoorEvent, names: Mapping[PersonId, str]) -> dict[str, A
 
 
 CSV_COLUMNS = (
-    *("event_id", "at", "door", "track", "outcome", "reason", "person_name", "person_id", "score"),
+    *(
+        "event_id",
+        "intent_id",
+        "at",
+        "door",
+        "track",
+        "outcome",
+        "reason",
+        "person_name",
+        "person_id",
+        "score",
+    ),
     *("runner_up_name", "runner_up_id", "runner_up_score", "threshold", "margin", "advice", "detail"),
     *("release", "frames", "face_px", "clip_s"),
 )
@@ -60,13 +73,17 @@ def _cell(value: object) -> object:
 def event_line(event: DoorEvent, names: Mapping[PersonId, str], when: str) -> str:
     """An event as a line of text, `when` first: a time of day, or a place in a clip."""
     who = "" if event.track is None else f"track {event.track}"
-    scores = _scores(event.score, event.runner_up_score, event.threshold, _name(event.person_id, names))
-    return f"{when}  {who:9} {_styled(event.outcome)}  {event_message(event)}{scores}"
+    name = _name(event.person_id, names)
+    scores = _scores(event.score, event.runner_up_score, event.threshold, name)
+    said = event_message(event)
+    if event.kind is EventKind.ACTION:
+        said = ". ".join(part for part in (escape(name or "somebody"), said) if part)
+    return f"{when}  {who:9} {_styled(event.outcome)}  {said}{scores}"
 
 
 def event_message(event: DoorEvent) -> str:
-    """Why, in words: the reason, a fault's cause, what was wrong with the pictures. Nothing for a grant."""
-    reason = "" if event.outcome == "granted" else message_for(event.reason)
+    """Why, in words: the reason, the cause, what was wrong with the pictures. Nothing where all is well."""
+    reason = "" if event.reason == RECOGNISED else message_for(event.reason)
     parts = (reason, event.detail, *(ADVICE_MESSAGE[each] for each in event.advice))
     return ". ".join(escape(part.rstrip(".")) for part in parts if part)
 
@@ -86,21 +103,32 @@ def photo_line(record: Mapping[str, Any]) -> str:
     return f"{photo}: {_styled(outcome)} {said}{scores}"
 
 
-def events_table() -> Table:
-    """An empty table for `event_cells`."""
+def zone_name(zone: tzinfo | None) -> str:
+    """What people call a time zone; of None, the machine's."""
+    return str(datetime.now(UTC).astimezone().tzname() if zone is None else zone)
+
+
+def local_time(at: datetime, zone: tzinfo | None) -> str:
+    """The time of day in a zone, with its name: `08:01:12 CET`; None for the machine's zone."""
+    return f"{at.astimezone(zone):%H:%M:%S %Z}"
+
+
+def events_table(zone: tzinfo | None) -> Table:
+    """An empty table for `event_cells` with times of this zone; None for the machine's."""
     table = Table(box=None)
-    for name, width in (("time", 19), ("outcome", 7), ("score", 5), ("needed", 6)):
+    for name, width in ((f"time ({zone_name(zone)})", 19), ("outcome", 12), ("score", 5), ("needed", 6)):
         table.add_column(name, no_wrap=True, min_width=width)
     table.add_column("door", overflow="fold", max_width=12)
     table.add_column("who or why", overflow="fold")
     return table
 
 
-def event_cells(event: DoorEvent, names: Mapping[PersonId, str], zone_time: datetime) -> list[str]:
-    """A row of `events_table`; `zone_time` is the event's time in the zone to show."""
+def event_cells(event: DoorEvent, names: Mapping[PersonId, str], zone: tzinfo | None) -> list[str]:
+    """A row of `events_table`, which has the same zone."""
+    zone_time = event.at.astimezone(zone)
     name = escape(_name(event.person_id, names) or "")
     why = event_message(event)
-    said = name if event.outcome == "granted" else f"{why} [dim]({name})[/]" if name else why
+    said = name if event.reason == RECOGNISED else f"{why} [dim]({name})[/]" if name else why
     numbers = ["" if number is None else f"{number:.3f}" for number in (event.score, event.threshold)]
     return [f"{zone_time:%Y-%m-%d %H:%M:%S}", _styled(event.outcome), *numbers, escape(event.door), said]
 

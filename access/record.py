@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from access.visit import Visit
-from models.domain import Candidate, Decision, DenyReason, Grant
+from models.domain import Candidate, Decision, Deny, DenyReason, Grant
 from models.events import RECOGNISED, DoorEvent
 from models.register.register import Register
 from models.site import SiteView
@@ -16,20 +16,21 @@ from models.site import SiteView
 class Audit(Protocol):
     """A record of what happened at the door."""
 
-    def append(self, event: DoorEvent) -> None:
-        """Write one event; on return it is safe. Raises RegisterError."""
+    def append(self, event: DoorEvent) -> DoorEvent:
+        """Write one event; returned with its number it is safe. Raises RegisterError."""
         ...
 
 
 class MemoryAudit:
-    """Keeps events in memory, for clips and tests: nothing that happened at a door."""
+    """Keeps events in memory, numbered from 1, for clips and tests: nothing that happened at a door."""
 
     def __init__(self) -> None:
         self.events: list[DoorEvent] = []
 
-    def append(self, event: DoorEvent) -> None:
+    def append(self, event: DoorEvent) -> DoorEvent:
         """Keep one event."""
-        self.events.append(event)
+        self.events.append(dataclasses.replace(event, event_id=len(self.events) + 1))
+        return self.events[-1]
 
 
 class RegisterAudit:
@@ -42,9 +43,9 @@ class RegisterAudit:
     def __init__(self, register: Register) -> None:
         self._register = register
 
-    def append(self, event: DoorEvent) -> None:
+    def append(self, event: DoorEvent) -> DoorEvent:
         """Write one event. Raises RegisterError."""
-        self._register.append_event(event)
+        return dataclasses.replace(event, event_id=self._register.append_event(event))
 
 
 def decision_event(
@@ -68,6 +69,7 @@ def decision_event(
         outcome="granted" if granted else "denied",
         reason=RECOGNISED if isinstance(decision, Grant) else decision.reason,
         advice=() if isinstance(decision, Grant) else decision.advice,
+        detail="" if isinstance(decision, Grant) else decision.detail,
         person_id=None if best is None else best.person_id,
         score=_finite_score(best),
         runner_up_id=None if runner_up is None else runner_up.person_id,
@@ -78,6 +80,28 @@ def decision_event(
         box=visit.face.box,
         frames=visit.evidence.frames,
         stages_ms=stages_ms,
+    )
+
+
+def outcome_event(grant: DoorEvent, failure: Deny | None, *, at: datetime) -> DoorEvent:
+    """The event of what became of a grant that was written.
+
+    Args:
+        grant: with its number.
+        failure: why the lock was not unlocked; None when it was.
+        at: the time of day.
+    """
+    return DoorEvent(
+        at=at,
+        door=grant.door,
+        clip_s=grant.clip_s,
+        track=grant.track,
+        outcome="unlocked" if failure is None else "not_unlocked",
+        reason=RECOGNISED if failure is None else failure.reason,
+        detail="" if failure is None else failure.detail,
+        person_id=grant.person_id,
+        release=grant.release,
+        intent_id=grant.event_id,
     )
 
 

@@ -9,7 +9,7 @@ from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
 from access.record import MemoryAudit
 from models.clock import SimulatedClock
-from models.events import DoorEvent
+from models.events import DoorEvent, EventKind
 from models.ports import Camera
 from models.site import Site
 
@@ -24,11 +24,13 @@ def replay_clip(site: Site, clip: Path) -> Iterator[DoorEvent]:
     view = site.view()
     loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
     with ClipCamera(clip, clock) as camera:
-        yield from run_through(camera, loop)
+        for event in run_through(camera, loop):
+            if event.kind is not EventKind.ACTION:  # no lock was there that could move
+                yield event
 
 
 def run_through(camera: Camera, loop: DoorLoop) -> Iterator[DoorEvent]:
-    """Every decision from the first frame of an open camera to its last."""
+    """Every event from the first frame of an open camera to its last."""
     while (frame := camera.read()) is not None:
         yield from loop.step(frame)
     yield from loop.finish()

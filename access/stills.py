@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,9 @@ class StillChecker:
         """
         face = self._analyser.only_face(read_picture(photo))
         found = self._gallery.search(face.embedding)
-        decision = decide(self._evidence(face, found), self._limits, self._threshold, now=0.0)
+        decision = decide(
+            self._evidence(face, found), self._limits, self._threshold, now=0.0, at=datetime.now(UTC)
+        )
         reason = RECOGNISED if isinstance(decision, Grant) else decision.reason
         return _result(face, reason, person=found.best, runner_up=found.runner_up, threshold=self._threshold)
 

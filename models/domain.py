@@ -7,7 +7,7 @@ are compared.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -284,7 +284,6 @@ class DenyReason(StrEnum):
     POOR_QUALITY = "poor_quality"
     NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
     NOBODY_ENROLLED = "nobody_enrolled"
-    NOT_ALLOWED_NOW = "not_allowed_now"
     STALE_FRAME = "stale_frame"
     CAMERA_FAULT = "camera_fault"
     MODEL_FAULT = "model_fault"
@@ -301,10 +300,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The door stays shut, and why."""
+    """The door stays shut, and why.
+
+    Attributes:
+        reason: for programs.
+        advice: what the person can mend.
+        detail: what failed, in words for the operator.
+    """
 
     reason: DenyReason
-    advice: tuple[QualityReason, ...] = field(default=())
+    advice: tuple[QualityReason, ...] = ()
+    detail: str = ""
 
 
 Decision = Grant | Deny

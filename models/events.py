@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from models.domain import Box, DenyReason, PersonId, Quality, QualityReason
 
-Outcome = Literal["granted", "denied", "fault"]
+Outcome = Literal["granted", "denied", "fault", "unlocked", "not_unlocked"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 RECOGNISED = "recognised"
@@ -24,21 +24,38 @@ class EventKind(StrEnum):
 
     DECISION = "decision"
     FAULT = "fault"
+    ACTION = "action"
+
+
+KIND_OF: dict[Outcome, EventKind] = {
+    "granted": EventKind.DECISION,
+    "denied": EventKind.DECISION,
+    "fault": EventKind.FAULT,
+    "unlocked": EventKind.ACTION,
+    "not_unlocked": EventKind.ACTION,
+}
+
+FAILURES: frozenset[Outcome] = frozenset({"fault", "not_unlocked"})
+"""Outcomes that an operator should look into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorEvent:
-    """A decision about one track, or a fault of the door. docs/reference/events.md lists the fields.
+    """A decision about one track, what became of a grant, or a fault of the door.
+
+    docs/reference/events.md lists the fields.
 
     Attributes:
         event_id: the running number that the register gave it; None before it was stored.
         at: the time of day; given with any zone, kept in UTC.
         door: the door's name, the setting `door.id`.
         track: the number of the face's track; None for a fault of the door.
-        outcome: granted, denied, or fault: the door could not judge.
+        outcome: granted: the lock is to be unlocked; denied; fault: the door could not judge; unlocked or
+            not_unlocked: what became of a grant.
         reason: `recognised`, or a `DenyReason`.
+        intent_id: the number of the grant that an action carried out; None for all else.
         advice: what was wrong with the pictures, for the person to mend.
-        person_id: the person most alike, let in only where the outcome is granted; after an erasure a
+        person_id: the person most alike, to be let in only where the outcome is granted; after an erasure a
             random id that belongs to nobody.
         score: fused cosine similarity of that person, in [-1, 1] (`access.evidence`).
         runner_up_id, runner_up_score: the next person, and their score.
@@ -48,13 +65,14 @@ class DoorEvent:
         box: where the face was, in pixels of the camera's picture.
         frames: pictures that the decision rests on.
         stages_ms: milliseconds that each stage took on the frame of the decision.
-        detail: what a fault was, in words.
+        detail: what failed, in words.
         clip_s: when the newest picture was taken, in seconds of the clock that stamped the pictures: in a
             recording the place in it.
         written: False when the register could not take the event; the door then stayed shut.
 
     Raises:
-        ValueError: `at` has no zone, a number is not finite, or outcome or reason is not a known one.
+        ValueError: `at` has no zone, a number is not finite, outcome or reason is not a known one, or an
+            action has no grant.
     """
 
     at: datetime
@@ -77,6 +95,7 @@ class DoorEvent:
     clip_s: float | None = None
     written: bool = True
     event_id: int | None = None
+    intent_id: int | None = None
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -87,6 +106,8 @@ class DoorEvent:
             raise ValueError(f"an event's outcome is {', '.join(OUTCOMES)}, not {self.outcome!r}")
         if self.reason not in REASONS:
             raise ValueError(f"an event's reason is `recognised` or a deny reason, not {self.reason!r}")
+        if (self.kind is EventKind.ACTION) != (self.intent_id is not None):
+            raise ValueError("an action names its grant as intent_id, and no other event has one")
         for name in ("score", "runner_up_score", "threshold", "clip_s"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
@@ -94,8 +115,8 @@ class DoorEvent:
 
     @property
     def kind(self) -> EventKind:
-        """A decision, or a fault."""
-        return EventKind.FAULT if self.outcome == "fault" else EventKind.DECISION
+        """What sort of event it is."""
+        return KIND_OF[self.outcome]
 
     @property
     def margin(self) -> float | None:
@@ -109,6 +130,7 @@ class DoorEvent:
         return {
             "kind": str(self.kind),
             "event_id": self.event_id,
+            "intent_id": self.intent_id,
             "at": self.at.isoformat(timespec="microseconds"),
             "door": self.door,
             "track": self.track,

@@ -13,7 +13,6 @@ REASON_MESSAGE: dict[DenyReason, str] = {
     DenyReason.POOR_QUALITY: "The picture is not good enough",
     DenyReason.NOT_ENOUGH_EVIDENCE: "One moment, please",
     DenyReason.NOBODY_ENROLLED: "Nobody is enrolled",
-    DenyReason.NOT_ALLOWED_NOW: "Not allowed at this time",
     DenyReason.STALE_FRAME: "The picture came too late",
     DenyReason.CAMERA_FAULT: "The camera is out of order",
     DenyReason.MODEL_FAULT: "The recognition is out of order",
@@ -21,6 +20,8 @@ REASON_MESSAGE: dict[DenyReason, str] = {
     DenyReason.LOCK_FAULT: "The lock is out of order",
 }
 GRANTED_MESSAGE = "The door is open"
+RESTING_MESSAGE = "Please wait a minute, then try again"
+"""To a person who was judged for long without being recognised."""
 
 ADVICE_MESSAGE: dict[QualityReason, str] = {
     QualityReason.TOO_SMALL: "Come closer to the camera.",

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models.domain import Box, DenyReason, PersonId, Quality, QualityReason
-from models.events import OUTCOMES, RECOGNISED, DoorEvent
+from models.events import KIND_OF, OUTCOMES, RECOGNISED, DoorEvent, EventKind, Outcome
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -28,11 +28,23 @@ _qualities = st.builds(
     reasons=_reasons,
 )
 
+_outcomes = st.one_of(
+    st.tuples(
+        st.sampled_from([each for each in OUTCOMES if (KIND_OF[each] is EventKind.ACTION) is acts]), ids
+    )
+    for acts, ids in ((True, st.integers(1, 2**31)), (False, st.none()))
+)
+
+
+def _event(outcome: tuple[Outcome, int | None], **fields: Any) -> DoorEvent:
+    return DoorEvent(outcome=outcome[0], intent_id=outcome[1], **fields)
+
+
 door_events = st.builds(
-    DoorEvent,
+    _event,
     at=st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.timezones()),  # noqa: DTZ001
     door=st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
-    outcome=st.sampled_from(OUTCOMES),
+    outcome=_outcomes,
     reason=st.sampled_from([RECOGNISED, *DenyReason]),
     track=st.none() | st.integers(1, 2**31),
     advice=_reasons,

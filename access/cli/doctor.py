@@ -105,11 +105,11 @@ def _disk(settings: Settings) -> str:
     return f"{free / 1e9:.1f} GB are free under {folder}"
 
 
-def _clock(_settings: Settings) -> str:
+def _clock(settings: Settings) -> str:
     now = SystemClock().now()
     if now < BUILT_AT:
-        raise DoorwardError(f"the clock says {now:%Y-%m-%d}: set it, schedules and events depend on it")
-    return f"{now:%Y-%m-%d %H:%M:%S} UTC"
+        raise DoorwardError(f"the clock says {now:%Y-%m-%d}: set it, events carry its time")
+    return f"{now.astimezone(settings.site.time_zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _camera(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from models.cli.dates import parse_time
 from models.cli.output import LineType, console_of
 from models.domain import PersonId
 from models.errors import UnknownPersonError
-from models.events import Outcome
+from models.events import OUTCOMES, Outcome
 from models.register.register import Register
 from models.site import open_register
 
@@ -27,7 +27,9 @@ Until = Annotated[
 ]
 Name = Annotated[str | None, typer.Option(metavar="NAME", help="Whom the face was most like, let in or not.")]
 Door = Annotated[str | None, typer.Option(metavar="ID", help="At this door.")]
-OfOutcome = Annotated[Outcome | None, typer.Option(metavar="OUTCOME", help="granted, denied or fault.")]
+OfOutcome = Annotated[
+    Outcome | None, typer.Option(metavar="OUTCOME", help=f"{', '.join(OUTCOMES[:-1])} or {OUTCOMES[-1]}.")
+]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -54,15 +56,16 @@ def events(
     limit: Limit = None,
     as_csv: Csv = False,
 ) -> None:
-    """List what was decided at the doors, the oldest first, in this machine's time zone."""
+    """List what was decided at the doors, the oldest first, in the site's time zone."""
     console = console_of(ctx)
+    zone = console.settings.site.time_zone
     if as_csv and console.json:
         raise typer.BadParameter("--csv and --json are two forms of the same list: give one of them")
     everything = as_csv or since is not None or until is not None
     with open_register(console.settings) as register:
         found = register.events(
-            since=None if since is None else parse_time(since),
-            until=None if until is None else parse_time(until),
+            since=None if since is None else parse_time(since, zone),
+            until=None if until is None else parse_time(until, zone),
             person_id=None if person is None else _id_of(register, person),
             door=door,
             outcome=outcome,
@@ -72,9 +75,9 @@ def events(
     if as_csv:
         typer.echo(printing.events_csv(found, names), nl=False)
         return
-    table = printing.events_table()
+    table = printing.events_table(zone)
     for event in found:
-        table.add_row(*printing.event_cells(event, names, event.at.astimezone()))
+        table.add_row(*printing.event_cells(event, names, zone))
         console.emit(LineType.EVENT, printing.event_record(event, names))
     chosen = everything or person or door or outcome
     console.show(table if found else "No event fits." if chosen else "Nothing has happened yet.")

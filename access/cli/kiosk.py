@@ -26,7 +26,7 @@ def kiosk(ctx: typer.Context) -> None:
     from access.logs import configure_logging
 
     console = console_of(ctx)
-    configure_logging(console.settings.log)
+    configure_logging(console.settings.log, console.settings.site.time_zone)
     with stopped_by_signals() as stop:
         run_kiosk(console.settings, stop)
 

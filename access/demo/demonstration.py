@@ -210,10 +210,11 @@ def names_in(site: Site) -> dict[PersonId, str]:
 
 
 def judge(guest: Guest, events: list[DoorEvent], names: dict[PersonId, str]) -> DemoVisit:
-    """Was it right what the door did with this guest? Any grant to a stranger is wrong."""
+    """Was it right what the door did with this guest? Unlocking it for a stranger is always wrong."""
     grants = [event for event in events if event.outcome == "granted"]
     shown = next(iter([*grants, *reversed(events)]), None)
-    granted_to = [names.get(event.person_id or PersonId(""), "somebody") for event in grants]
+    unlocked = [event for event in events if event.outcome == "unlocked"]
+    granted_to = [names.get(event.person_id or PersonId(""), "somebody") for event in unlocked]
     right = not grants if guest.name is None else granted_to == [guest.name]
     return DemoVisit(guest, shown, granted_to[0] if granted_to else None, right)
 

@@ -106,7 +106,8 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], liste
     from access.kiosk import stopped_by_signals
 
     names = show.names_in(site)
-    board = LiveBoard(lambda person_id: names.get(person_id, "somebody"))
+    zone = site.settings.site.time_zone
+    board = LiveBoard(lambda person_id: names.get(person_id, "somebody"), zone)
     door = site.settings.door.id
     note = "A simulated door, and people who do not exist"
     threshold = site.view().threshold.value
@@ -114,7 +115,7 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], liste
     def show_frame(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
         for event in events:
             board.record(event)
-            line = printing.event_line(event, names, f"{event.at.astimezone():%H:%M:%S}")
+            line = printing.event_line(event, names, printing.local_time(event.at, zone))
             console.emit(LineType.EVENT, printing.event_record(event, names), line)
         board.show(frame, loop.visible, state, threshold)
 

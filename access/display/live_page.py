@@ -2,9 +2,10 @@
 
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from typing import Any
 
 import cv2
@@ -12,11 +13,12 @@ from flask import Flask, Response, render_template
 from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.wasyncore import close_all  # type: ignore[import-untyped]
 
+from access.printing import local_time, zone_name
 from access.visit import PENDING, Visit
 from models.domain import Deny, DenyReason, Frame, Grant, ImageArray, LockState, PersonId
 from models.errors import CameraLostError, ConfigError
-from models.events import RECOGNISED, DoorEvent
-from models.messages import LOCK_MESSAGE, advice_for, headline_for, message_for
+from models.events import FAILURES, RECOGNISED, DoorEvent, EventKind
+from models.messages import LOCK_MESSAGE, RESTING_MESSAGE, advice_for, headline_for, message_for
 from models.problem_details import answer_with_problem_details
 
 HOST = "127.0.0.1"
@@ -45,23 +47,29 @@ class LiveBoard:
 
     Args:
         name_of: a person's name, for the welcome and the list.
+        zone: the time zone of the list; None for the machine's.
     """
 
-    def __init__(self, name_of: Callable[[PersonId], str]) -> None:
-        self._name_of = name_of
+    def __init__(self, name_of: Callable[[PersonId], str], zone: tzinfo | None = None) -> None:
+        self._name_of, self._zone = name_of, zone
+        self.zone_name = zone_name(zone)
         self._guard = threading.Lock()
         self._decisions: deque[dict[str, Any]] = deque(maxlen=DECISIONS_SHOWN)
-        self._counts = {"granted": 0, "denied": 0, "fault": 0}
+        self._counts = Counter[str]()
         self._picture = b""
         self._standing: dict[str, Any] = self._describe(None)
         self._lock_state = LockState.LOCKED
 
     def record(self, event: DoorEvent) -> None:
-        """Add a decision to the list."""
-        line = event.to_record() | {"message": self._message(event)}
+        """Add a decision to the list; what became of a grant takes the place of the grant's outcome."""
         with self._guard:
-            self._decisions.appendleft(line)
             self._counts[event.outcome] += 1
+            if event.kind is not EventKind.ACTION:
+                shown = {"message": self._message(event), "time": local_time(event.at, self._zone)}
+                self._decisions.appendleft(event.to_record() | shown)
+            for line in self._decisions:
+                if line["event_id"] == event.intent_id is not None:
+                    line |= {"outcome": event.outcome, "message": self._message(event)}
 
     def show(self, frame: Frame, visits: list[Visit], lock_state: LockState, threshold: float) -> None:
         """Show a picture with everyone in it, and the verdict on the largest face."""
@@ -80,12 +88,13 @@ class LiveBoard:
         """All that the page's words need, ready for JSON."""
         with self._guard:
             counts = self._counts
+            failed = sum(counts[outcome] for outcome in FAILURES)
             return self._standing | {
                 "lock": self._lock_state.value,
                 "lock_message": LOCK_MESSAGE[self._lock_state],
                 "decisions": list(self._decisions),
                 "decided": sum(counts.values()),
-                "counts": "{granted} granted, {denied} denied, {fault} out of order".format(**counts),
+                "counts": f"{counts['unlocked']} let in, {counts['denied']} denied, {failed} out of order",
             }
 
     def _describe(self, visit: Visit | None) -> dict[str, Any]:
@@ -102,7 +111,7 @@ class LiveBoard:
         welcome = f"Welcome, {self._name_of(decision.person_id)}" if isinstance(decision, Grant) else None
         return {
             "state": state_of(visit),
-            "headline": welcome or headline_for(decision),
+            "headline": RESTING_MESSAGE if visit.resting else welcome or headline_for(decision),
             "advice": advice_for(decision),
             "score": None if best is None else best.score,
         }
@@ -116,6 +125,8 @@ class LiveBoard:
 def state_of(visit: Visit) -> str:
     """How a track stands: granted, denied, fault, or looking: a good picture may still change everything."""
     match visit.decision:
+        case _ if visit.resting:
+            return "denied"
         case Grant():
             return "granted"
         case Deny(reason) if reason in FAULTS:
@@ -160,7 +171,7 @@ def create_app(board: LiveBoard, door: str, note: str) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        return render_template("door.html", door=door, note=note)
+        return render_template("door.html", door=door, note=note, zone=board.zone_name)
 
     @app.get("/picture.jpg")
     def picture() -> Response:

@@ -43,7 +43,7 @@ def build_app() -> typer.Typer:
         name="doorward",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        help="Opens a door for those who are enrolled and allowed now, and for nobody else.",
+        help="Opens a door for those who are enrolled, and for nobody else.",
     )
 
     @app.callback()

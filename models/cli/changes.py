@@ -40,13 +40,14 @@ def changes(
         ),
     ] = None,
 ) -> None:
-    """List who changed people, thresholds, release or key, the oldest first, in this machine's time zone."""
+    """List who changed people, thresholds, release or key, the oldest first, in the site's time zone."""
     console = console_of(ctx)
+    zone = console.settings.site.time_zone
     with_time = since is not None or until is not None
     with open_register(console.settings) as register:
         found = register.changes(
-            since=None if since is None else parse_time(since),
-            until=None if until is None else parse_time(until),
+            since=None if since is None else parse_time(since, zone),
+            until=None if until is None else parse_time(until, zone),
             person_id=None if person is None else register.person_named(person).person_id,
             limit=SHOWN if limit is None and not with_time else limit,
         )
@@ -55,7 +56,7 @@ def changes(
     for change in found:
         name = names.get(change.subject_id)
         table.add_row(
-            f"{change.at.astimezone():%Y-%m-%d %H:%M:%S}",
+            f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
             escape(change.actor),
             change.action.replace("_", " "),
             escape(name or change.subject_id),

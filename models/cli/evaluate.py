@@ -146,7 +146,7 @@ def whatif(
     other = settings.model_copy(
         update={"error_rates": settings.error_rates.model_copy(update={"target_far": target_far})}
     )
-    start = parse_time(since)
+    start = parse_time(since, settings.site.time_zone)
     with open_site(settings) as site:
         release = load_release(settings, site.register.active_release_id() or PRETRAINED_ID)
         calibration = site.register.latest_calibration(release.release_id)

@@ -90,16 +90,38 @@ class Gallery:
             EmbeddingError: the probe is not finite or has another dimension.
             GalleryError: the index gave an impossible answer.
         """
+        best, runner_up = (*self.nearest(embedding, 2), None, None)[:2]
+        return SearchResult(best, runner_up, self.scale)
+
+    def nearest(self, embedding: Embedding, count: int) -> list[Candidate]:
+        """Find the `count` people most alike, or all where there are fewer, in falling order of their scores.
+
+        Of equal scores the lower person id comes first. Raises as `search`.
+        """
         self._check_model(embedding)
         if self._index is None or self._mean is None:
-            return SearchResult(best=None, runner_up=None, scale=self.scale)
-        scores, rows = self._index.nearest(self._mean.remove(embedding.vector), 2)
+            return []
+        scores, rows = self._index.nearest(self._mean.remove(embedding.vector), count)
         found = [
             Candidate(self._people[row], score)
             for score, row in zip(scores.tolist(), rows.tolist(), strict=True)
         ]
-        found.sort(key=lambda candidate: (-candidate.score, candidate.person_id))
-        return SearchResult(found[0], found[1] if len(found) > 1 else None, self.scale)
+        return sorted(found, key=lambda candidate: (-candidate.score, candidate.person_id))
+
+    def scores(self, people: Sequence[PersonId], embeddings: Sequence[Embedding]) -> FloatArray:
+        """Return the scores of some people for each of K >= 1 probes: float32 (len(people), K).
+
+        Raises:
+            UnknownPersonError: one of them is not in the gallery.
+            ModelMismatchError, EmbeddingError: as `scores_of`.
+        """
+        for embedding in embeddings:
+            self._check_model(embedding)
+        unknown = [person_id for person_id in people if person_id not in self._row_of]
+        if unknown or self._index is None or self._mean is None:
+            raise UnknownPersonError(f"{', '.join(unknown)} is not in the gallery")
+        probes = self._mean.remove(np.stack([embedding.vector for embedding in embeddings]))  # (K, D + 1)
+        return self._index.scores(probes, [self._row_of[person_id] for person_id in people])
 
     def scores_of(self, person_id: PersonId, embedding: Embedding) -> float:
         """Return the score of one person, for a 1:1 check.

@@ -4,6 +4,8 @@ An empty FAISS index, or one asked with NaN, answers id -1 with score -3.4e38 an
 answer becomes an error.
 """
 
+from collections.abc import Sequence
+
 import faiss
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +72,19 @@ class GuardedIndex:
         # which pytorch-metric-learning does on import.
         stored = self._index.reconstruct(row, np.empty(self.dimension, np.float32))
         return float(np.dot(stored, query))
+
+    def scores(self, queries: FloatArray, rows: Sequence[int]) -> FloatArray:
+        """Return the inner products of some rows with queries (K, D): float32 (len(rows), K).
+
+        Raises:
+            EmbeddingError: a query is not a finite vector of D numbers.
+        """
+        for query in queries:
+            self._check(query)
+        stored = np.empty((len(rows), self.dimension), np.float32)
+        for vector, row in zip(stored, rows, strict=True):
+            self._index.reconstruct(row, vector)
+        return np.asarray(stored @ queries.T, np.float32)
 
     def _check(self, query: FloatArray) -> None:
         if query.shape != (self.dimension,):

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -134,7 +134,7 @@ class TemplateRow(Base):
 
 
 class EventRow(Base):
-    """A decision or fault. No foreign key: after an erasure it keeps a random id."""
+    """A decision, its outcome, or a fault. No foreign key: after an erasure it keeps a random id."""
 
     __tablename__ = "events"
 
@@ -157,6 +157,7 @@ class EventRow(Base):
     advice: Mapped[list[str]]
     box: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
     clip_s: Mapped[float | None]
+    intent_id: Mapped[int | None]
 
 
 class ChangeRow(Base):

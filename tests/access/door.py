@@ -1,7 +1,8 @@
 """A door of parts that do as they are told: who stands there is written into the picture's colours."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from access.hardware.simulated import SimulatedLock
 from access.limits import EvidenceLimits
 from access.loop import DoorLoop
+from access.observation import Observation
 from access.record import MemoryAudit
 from access.tracking import Tracker
 from models.clock import SimulatedClock
@@ -44,6 +46,8 @@ PEOPLE = {1: ADA, 2: BOB}
 STRANGER = 3
 FRAME_S = 0.1
 LIMITS = EvidenceLimits()
+LET_IN = [("granted", "recognised"), ("unlocked", "recognised")]
+"""Outcomes and reasons of the events of somebody who got in."""
 THRESHOLD = Threshold(0.5, SCALE)
 
 
@@ -81,6 +85,7 @@ class ColourDetector:
 
     def __init__(self) -> None:
         self.stands: Sequence[Stand] = ()
+        self.others: list[Face] = []
 
     def detect(self, image: ImageArray) -> list[Face]:
         faces = []
@@ -88,7 +93,7 @@ class ColourDetector:
             box = Box(stand.left, 40, stand.left + stand.size, 40 + stand.size)
             landmarks = TEMPLATE_112 * (stand.size / 112) + np.array([stand.left, 40], np.float32)
             faces.append(Face(box, landmarks.astype(np.float32), 0.9))
-        return faces
+        return faces + self.others
 
 
 class ColourEncoder:
@@ -108,9 +113,9 @@ class ColourEncoder:
         return [vector_of(int(crop.image[56, 56, 2])) for crop in crops]
 
 
-def colour_quality(image: ImageArray, face: Face, crop: FaceCrop) -> Quality:
-    reasons = () if crop.image[56, 56, 1] else (QualityReason.TOO_DARK,)
-    return Quality(112, 100, 0, 0, 0, 120, 40, reasons)
+def colour_quality(observation: Observation) -> Observation:
+    reasons = () if observation.aligned.image[56, 56, 1] else (QualityReason.TOO_DARK,)
+    return replace(observation, quality=Quality(112, 100, 0, 0, 0, 120, 40, reasons))
 
 
 def gallery_of(*people: int) -> Gallery:
@@ -143,10 +148,10 @@ class FailingAudit(MemoryAudit):
         super().__init__()
         self.broken = False
 
-    def append(self, event: DoorEvent) -> None:
+    def append(self, event: DoorEvent) -> DoorEvent:
         if self.broken:
             raise RegisterError("the disk is full: free some space")
-        super().append(event)
+        return super().append(event)
 
 
 @dataclass
@@ -166,11 +171,12 @@ class Door:
         self.loop = DoorLoop(
             detector=self.detector,
             tracker=Tracker(),
-            assess=colour_quality,
+            checks=[colour_quality],
             door="front",
             limits=self.limits,
             view=self._current,
             clock=self.clock,
+            zone=UTC,
             audit=self.audit,
             lock=self.lock,
             unlock_s=5.0,

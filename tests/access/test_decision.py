@@ -2,16 +2,18 @@
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access.decision import decide
+from access import decision
 from access.evidence import Evidence
 from access.limits import EvidenceLimits
 from models.domain import (
     Candidate,
+    Decision,
     Deny,
     DenyReason,
     Grant,
@@ -35,6 +37,15 @@ THRESHOLD = Threshold(0.4, SCALE)
 def found(best: float, runner_up: float | None = 0.1, model_id: str = MODEL) -> SearchResult:
     second = None if runner_up is None else Candidate(BOB, runner_up)
     return SearchResult(Candidate(ADA, best), second, ScoreScale(ScoreKind.CENTRED, model_id))
+
+
+AT = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+
+
+def decide(
+    evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, now: float, at: datetime = AT
+) -> Decision:
+    return decision.decide(evidence, limits, threshold, now=now, at=at)
 
 
 GOOD = Evidence(
@@ -84,9 +95,9 @@ def test_a_single_enrolled_person_needs_no_runner_up() -> None:
     ],
 )
 def test_each_missing_condition_has_its_deny_reason(change: dict[str, object], reason: DenyReason) -> None:
-    decision = decide(replace(GOOD, **change), LIMITS, THRESHOLD, 10.0)  # type: ignore[arg-type]
-    assert isinstance(decision, Deny)
-    assert decision.reason is reason
+    decided = decide(replace(GOOD, **change), LIMITS, THRESHOLD, 10.0)  # type: ignore[arg-type]
+    assert isinstance(decided, Deny)
+    assert decided.reason is reason
 
 
 def test_poor_pictures_come_with_what_to_do_about_them() -> None:
@@ -98,6 +109,11 @@ def test_poor_pictures_come_with_what_to_do_about_them() -> None:
 def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
     with pytest.raises(ModelMismatchError):
         decide(replace(GOOD, result=found(0.8, model_id="net-2")), LIMITS, THRESHOLD, 10.0)
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        decide(GOOD, LIMITS, THRESHOLD, 10.0, AT.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize(
@@ -112,6 +128,7 @@ def test_a_search_of_another_network_is_an_error_and_no_decision() -> None:
         {"same_face_score": math.nan},
         {"min_frames": 0},
         {"max_faces": 0},
+        {"visit_s": math.nan},
     ],
 )
 def test_evidence_limits_below_their_range_are_refused(change: dict[str, float]) -> None:
@@ -158,12 +175,12 @@ def test_demanding_more_never_turns_a_denial_into_a_grant(
 @given(evidences, thresholds)
 def test_a_grant_means_that_everything_was_in_order(evidence: Evidence, value: float) -> None:
     threshold = Threshold(value, SCALE)
-    decision = decide(evidence, LIMITS, threshold, 10.0)
-    if isinstance(decision, Deny):
+    decided = decide(evidence, LIMITS, threshold, 10.0)
+    if isinstance(decided, Deny):
         return
     assert evidence.result is not None and evidence.result.best is not None
     best, runner_up = evidence.result.best, evidence.result.runner_up
-    assert decision == Grant(best.person_id)
+    assert decided == Grant(best.person_id)
     assert math.isfinite(best.score) and best.score >= value
     assert runner_up is None or best.score - runner_up.score >= LIMITS.min_margin
     assert 0 <= 10.0 - evidence.newest_at_s <= LIMITS.stale_s

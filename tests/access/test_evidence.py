@@ -54,6 +54,33 @@ def test_the_fused_score_is_the_weighted_mean_of_the_single_scores(
     assert found.best.person_id != found.runner_up.person_id
 
 
+@pytest.mark.parametrize("seed", range(0, 200, 10))
+def test_the_margin_is_to_the_person_with_the_next_fused_score_of_all(seed: int) -> None:
+    """Five people, pictures that differ much: the two nearest to their mean are often not the right two."""
+    evidence = TrackEvidence()
+    pictures = [near(0, 1.5, seed + i) for i in range(3)]
+    for i, picture in enumerate(pictures):
+        evidence.accept(picture, 1.0, 0.1 * i, replace(LIMITS, same_face_score=-1.0))
+    people = [PersonId(f"{number:032x}") for number in range(5)]
+    gallery = Gallery.build(
+        [Template(person, person, near(0, 1.5, seed + 100 + i)) for i, person in enumerate(people)], MODEL
+    )
+    fused = {one: sum(gallery.scores_of(one, picture) for picture in pictures) / 3 for one in people}
+    best, next_best = sorted(fused.values(), reverse=True)[:2]
+    found = evidence.search(gallery)
+    assert found is not None
+    assert found.margin == pytest.approx(best - next_best, abs=1e-5)
+
+
+def test_pictures_embedded_by_another_network_are_dropped_before_searching() -> None:
+    evidence = TrackEvidence()
+    for i in range(3):
+        evidence.accept(near(0, 0.1, i, "net-2"), 1.0, 0.1 * i, LIMITS)
+    gallery = Gallery.build([Template("t", PersonId("a" * 32), near(0, 0.1, 9))], MODEL)
+    assert evidence.search(gallery) is None
+    assert evidence.frames == 0
+
+
 @pytest.mark.parametrize("enrolled", [0, 1])
 def test_a_small_gallery_leaves_places_empty(enrolled: int) -> None:
     evidence = TrackEvidence()

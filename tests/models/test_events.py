@@ -52,6 +52,8 @@ def test_the_hour_that_comes_twice_is_two_moments() -> None:
         ({"reason": "anything"}, "reason"),
         ({"score": float("nan")}, "score"),
         ({"threshold": float("inf")}, "threshold"),
+        ({"outcome": "unlocked", "reason": "recognised"}, "grant"),
+        ({"intent_id": 7}, "grant"),
     ],
 )
 def test_what_is_no_event_is_refused(fields: dict[str, object], message: str) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from models.domain import DenyReason
+from models.events import OUTCOMES
 from tests.conftest import ROOT
 from tests.promises.reference import failures
 
@@ -15,7 +16,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 TESTS_HEADING = "## Tests behind each row"
 ROWS_PART, _, TESTS_PART = PAGE.partition(f"\n{TESTS_HEADING}\n")
 TEST_NAME = r"`((?:[a-z_]+/)+test_[a-z_]+\.py)::(test_\w+)`"
-CODES = {kind.code for kind in failures()} | {str(reason) for reason in DenyReason}
+CODES = {kind.code for kind in failures()} | {str(reason) for reason in DenyReason} | set(OUTCOMES)
 EXCEPTIONS = {kind.__name__ for kind in failures()}
 
 

@@ -3,9 +3,9 @@
 const PICTURE_MS = 80;
 const STATE_MS = 250;
 const RETRY_MS = 1000;
-const SIGNS = { granted: "✓", denied: "✕", fault: "!" };
+const SIGNS = { granted: "✓", unlocked: "✓", not_unlocked: "!", denied: "✕", fault: "!" };
 const OUTCOMES = {
-  granted: "Granted", denied: "Denied", fault: "Out of order", looking: "Looking", waiting: "Waiting",
+  granted: "Granted", unlocked: "Unlocked", not_unlocked: "Not unlocked", denied: "Denied", fault: "Out of order", looking: "Looking", waiting: "Waiting",
 };
 
 const at = (id) => document.getElementById(id);
@@ -51,7 +51,7 @@ function showVerdict(state) {
 
 function row(decision) {
   const line = document.createElement("tr");
-  const cells = [new Date(decision.at).toLocaleTimeString([], { hourCycle: "h23" }), null, decision.message, number(decision.score),
+  const cells = [decision.time, null, decision.message, number(decision.score),
                  number(decision.threshold), number(decision.margin)];
   cells.forEach((text, column) => {
     const cell = document.createElement("td");

@@ -131,6 +131,7 @@ def test_csv_has_the_fields_of_each_event(run: Run, people: dict[str, PersonId])
     assert tuple(granted) == CSV_COLUMNS
     assert granted == {
         "event_id": "1",
+        "intent_id": "",
         "at": "2026-11-02T12:00:00.000000+00:00",
         "door": "front",
         "track": "1",

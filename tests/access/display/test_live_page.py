@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ NAMES = {ADA: "Ada <b>"}
 
 @pytest.fixture
 def board() -> LiveBoard:
-    return LiveBoard(lambda person_id: NAMES.get(person_id, "someone"))
+    return LiveBoard(lambda person_id: NAMES.get(person_id, "someone"), ZoneInfo("UTC"))
 
 
 @pytest.fixture
@@ -56,10 +57,36 @@ def test_a_grant_welcomes_by_name_and_shows_the_open_lock(board: LiveBoard, clie
     assert (state["state"], state["headline"]) == ("granted", "Welcome, Ada <b>")
     assert (state["lock"], state["lock_message"]) == ("unlocked", "Unlocked")
     (line,) = state["decisions"]
-    assert (line["outcome"], line["message"], line["threshold"]) == ("granted", "Ada <b>", 0.5)
+    assert (line["outcome"], line["message"], line["threshold"]) == ("unlocked", "Ada <b>", 0.5)
+    assert line["time"] == "08:00:00 UTC"
     answer = client.get("/picture.jpg")
     decoded = cv2.imdecode(np.frombuffer(answer.data, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None and decoded.shape == (240, 640, 3)
+
+
+def test_a_grant_that_could_not_be_acted_on_is_shown_as_that(board: LiveBoard, client: FlaskClient) -> None:
+    door = Door()
+    door.lock.close()
+    watch(board, door, Stand(1))
+    state = client.get("/state").get_json()
+    assert (state["state"], state["headline"]) == ("fault", "The lock is out of order")
+    (line,) = state["decisions"]
+    assert (line["outcome"], line["message"]) == ("not_unlocked", "The lock is out of order")
+    assert state["counts"] == "0 let in, 0 denied, 1 out of order"
+
+
+def test_whoever_has_to_rest_is_asked_to_wait(board: LiveBoard, client: FlaskClient) -> None:
+    watch(board, Door(), Stand(STRANGER), frames=110)
+    state = client.get("/state").get_json()
+    assert (state["state"], state["headline"]) == ("denied", "Please wait a minute, then try again")
+
+
+def test_the_times_are_those_of_the_sites_zone() -> None:
+    board = LiveBoard(str, ZoneInfo("Europe/Berlin"))
+    watch(board, Door(), Stand(1))
+    assert board.state()["decisions"][0]["time"] == "09:00:00 CET"
+    with create_app(board, "front", "A demo").test_client() as client:
+        assert "Time (Europe/Berlin)" in client.get("/").get_data(as_text=True)
 
 
 def test_a_denial_says_why_in_words(board: LiveBoard, client: FlaskClient) -> None:
@@ -67,7 +94,7 @@ def test_a_denial_says_why_in_words(board: LiveBoard, client: FlaskClient) -> No
     state = client.get("/state").get_json()
     assert (state["state"], state["headline"], state["lock"]) == ("denied", "Not recognised", "locked")
     assert state["score"] < state["threshold"] == 0.5
-    assert state["counts"] == "0 granted, 1 denied, 0 out of order"
+    assert state["counts"] == "0 let in, 1 denied, 0 out of order"
 
 
 def test_a_poor_picture_says_what_to_do(board: LiveBoard, client: FlaskClient) -> None:

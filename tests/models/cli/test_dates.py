@@ -31,10 +31,10 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_a_time_without_a_zone_is_meant_in_the_machines(new_york: None, text: str, utc: datetime) -> None:
-    assert parse_time(text) == utc
+    assert parse_time(text, None) == utc
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "02.11.2026", "0001-01-01"])
 def test_what_is_no_date_is_refused_with_an_example(new_york: None, text: str) -> None:
     with pytest.raises(InputError, match=r"is no date: write it as 2026-11-01"):
-        parse_time(text)
+        parse_time(text, None)

@@ -34,7 +34,7 @@ LOG = [
     event(2, "denied", "not_recognised", 0.42, 0.2),
     event(3, "denied", "not_recognised", 0.42, 0.40),
     event(4, "denied", "ambiguous", 0.70, 0.69),
-    event(5, "denied", "not_allowed_now", 0.80, 0.2),
+    event(5, "denied", "ambiguous", 0.80, 0.2),
     event(6, "denied", "poor_quality", None, threshold=None),
     event(7, "fault", "camera_fault", None, threshold=None),
 ]

@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import asdict
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -155,6 +156,9 @@ def test_what_kubernetes_says_of_a_service_with_our_name_is_let_pass(
         ("[decision]\nmin_frames = 2.5\n", r"decision.min_frames = 2.5: .*integer"),
         ("[error_rates]\ntarget_fpir = 0\n", r"error_rates.target_fpir = 0"),
         ("door = 5\n", r"door = 5"),
+        ('[site]\ntime_zone = "Mars/Base"\n', r"site.time_zone = 'Mars/Base': invalid timezone"),
+        ('[site]\ntime_zone = "../UTC"\n', r"site.time_zone = '../UTC'"),
+        ("[decision]\nwindow_s = 12\n", r"visit_s is 10.0, less than window_s, 12.0: .*make visit_s longer"),
         ("[quality]\nmin_brightness = 200\nmax_brightness = 100\n", r"min_brightness.*max_brightness"),
     ],
 )
@@ -163,6 +167,13 @@ def test_a_wrong_value_names_the_key_the_value_and_what_is_allowed(
 ) -> None:
     with pytest.raises(ConfigError, match=expected):
         load_settings(write(tmp_path, text))
+
+
+def test_the_time_zone_is_the_machines_unless_it_is_named(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / "other").site.time_zone is None
+    assert load_settings(write(tmp_path, '[site]\ntime_zone = "Europe/Berlin"\n')).site.time_zone == ZoneInfo(
+        "Europe/Berlin"
+    )
 
 
 def test_a_file_that_is_not_toml_or_absent_is_refused(tmp_path: Path) -> None:
