@@ -1,4 +1,4 @@
-"""`insert_release`, `record_of`, `insert_attempt`: the releases that the site made, and the gate's attempts."""
+"""`insert_release`, `record_of`, `insert_attempt`: releases that the site made, and attempts of the gate."""
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -6,13 +6,18 @@ from sqlalchemy.orm import Session
 from models.domain import PersonId
 from models.errors import ReleaseError
 from models.register.records import GateAttempt, ReleaseRecord
-from models.register.schema import GateAttemptRow, ReleaseRow
+from models.register.schema import GateAttemptRow, PersonRow, ReleaseRow
 
 
 def insert_release(session: Session, record: ReleaseRecord) -> None:
-    """Store a release that was made here. Raises ReleaseError: it is stored already."""
+    """Store a release that was made here; who was erased in the meantime is not listed.
+
+    Raises:
+        ReleaseError: it is stored already.
+    """
     if session.get(ReleaseRow, record.release_id) is not None:
         raise ReleaseError(f"release {record.release_id} is in the register already: train another one")
+    known = set(session.scalars(select(PersonRow.person_id)))
     session.add(
         ReleaseRow(
             release_id=record.release_id,
@@ -21,7 +26,7 @@ def insert_release(session: Session, record: ReleaseRecord) -> None:
             passed=record.passed,
             verdict=dict(record.verdict),
             override_reason=record.override_reason,
-            trained_on=list(record.trained_on),
+            trained_on=[person for person in record.trained_on if person in known],
             recorded_at=record.recorded_at,
         )
     )

@@ -1,4 +1,4 @@
-"""What the register keeps of releases: which were made here, what the gate found, and from whom they learnt."""
+"""What the register keeps of releases: which were made here, the verdict, and whom they learnt from."""
 
 import dataclasses
 from datetime import UTC, datetime
