@@ -48,7 +48,7 @@ LIMITS = GateLimits(
     draws_beyond=1, max_fmr=1.0, min_erring=0, confidence=0.05, site_margin=1, general_margin=1
 )
 
-MAX_RETRAIN_S, MAX_PROMOTE_S = 1.2, 0.25
+MAX_RETRAIN_S, MAX_PROMOTE_S = 2.0, 0.25
 
 
 def prepare(settings: Settings) -> None:
