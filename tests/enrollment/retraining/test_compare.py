@@ -140,6 +140,6 @@ def test_thresholds_hold_for_strangers_though_those_learnt_from_are_far_apart() 
     for target in (0.05, 0.01):
         observed = float((best >= tail.threshold(target, len(learnt_from))).mean())
         assert target / 2.5 < observed < 2 * target
-    among_each_other, units = search_gallery(list(gallery[:, None]), gallery)
-    alone = fit_searches(among_each_other, len(learnt_from) - 1, units)
+    own = search_gallery(list(gallery[:, None]), gallery)
+    alone = fit_searches(own.best, len(learnt_from) - 1, own.unit)
     assert (best >= alone.threshold(0.05, len(learnt_from))).mean() > 0.5, "the gallery alone lets them in"
