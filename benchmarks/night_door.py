@@ -28,6 +28,7 @@ from models.evaluation.pairs import Pair, accuracy_by_fold, best_threshold
 from models.release.weights import ensure_weights
 from models.siamese.augmentation import NightView
 from models.siamese.batches import embed_all
+from models.siamese.interpolate import part_of_the_way
 from models.siamese.losses import LossWeights
 from models.siamese.plan import TrainingPlan, TrainingStep
 from models.siamese.siamese_network import SiameseNetwork, Strategy, build_network
@@ -168,17 +169,6 @@ def main() -> None:
     render()
     for name in ("night_fnmr_at_fmr_0.1%", "daylight_pair_accuracy_view2"):
         print(f"{name}: {numbers['pretrained'][name]:.4f} -> {numbers['fine_tuned'][name]:.4f}")
-
-
-def part_of_the_way(start: SiameseNetwork, end: SiameseNetwork, share: float) -> SiameseNetwork:
-    """Return a network whose every weight is `share` of the way from `start` to `end`."""
-    network, first, last = copy.deepcopy(start), start.state_dict(), end.state_dict()
-    mixed = {
-        name: torch.lerp(value, last[name], share) if value.is_floating_point() else value
-        for name, value in first.items()
-    }
-    network.load_state_dict(mixed)
-    return network
 
 
 def without_curves(numbers: dict) -> dict:

@@ -123,7 +123,7 @@ class Site:
 
     def _load(self, release_id: str) -> tuple[Release, Encoder]:
         if self._loaded is None or self._loaded[0].release_id != release_id:
-            release = load_release(self.settings, release_id)
+            release = load_release(self.settings, self.register, release_id)
             threads = self.settings.encoder.threads
             encoder = OpenVinoEncoder(release.encoder_path, release.model_id, threads)
             self._loaded = release, FlippedEncoder(encoder)

@@ -20,6 +20,7 @@ from access.cameras import open_camera, shown_camera
 from models.cli.output import LineType, console_of
 from models.clock import SystemClock
 from models.errors import CameraLostError, DoorwardError, StorageFullError
+from models.release.store import PRETRAINED_ID, check_release
 from models.release.weights import check_weights
 from models.settings.settings import Settings
 from models.site import open_register, open_site
@@ -56,6 +57,7 @@ def examine(settings: Settings, *, with_camera: bool = True) -> list[CheckResult
         "version": _version,
         "weights": _weights,
         "key and database": _register,
+        "release": _release,
         "index": _index,
         "disk": _disk,
         "clock": _clock,
@@ -85,6 +87,17 @@ def _register(settings: Settings) -> str:
     with open_register(settings) as register:
         people = [person for person in register.people() if person.status == "active"]
     return f"the register opens with its key; people who may be recognised: {len(people)}"
+
+
+def _release(settings: Settings) -> str:
+    with open_register(settings) as register:
+        active = register.active_release_id() or PRETRAINED_ID
+        if active == PRETRAINED_ID:
+            return "the pretrained network is in use"
+        _, record = check_release(settings, register, active)
+    if record.override_reason is not None:
+        return f"USED WITHOUT THE GATE'S VERDICT: {active}, {record.override_reason}"
+    return f"{active} is in use, every file as it was made"
 
 
 def _index(settings: Settings) -> str:

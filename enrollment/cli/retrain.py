@@ -1,6 +1,5 @@
 """The command `retrain`: learn the site, compare with the release in use, promote or refuse."""
 
-import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,12 +33,12 @@ def retrain_site(
     general: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with a folder of pictures per person, none of the site; default: synthetic."
+            help="Folder with a folder of pictures per real person, none of the site, who judge too."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Save a release that passes, without using it.")
+        bool, typer.Option("--keep", help="Save the release whatever the gate says, without using it.")
     ] = False,
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Show the hardest pairs in the report: it then holds faces.")
@@ -76,33 +75,38 @@ def retrain_site(
         )
         if result.promoted:
             recalibrate_or_warn(site, console.warn)
-    outcome = "promoted" if result.promoted else "saved" if result.release_id else "refused"
+    outcome = "promoted" if result.promoted else "refused" if result.refusals else "saved"
     record: dict[str, Any] = {
         "outcome": outcome,
         "release": result.release_id,
         "report": result.report,
-        "comparisons": [dataclasses.asdict(each) for each in result.verdict.comparisons],
+        "comparisons": result.verdict.as_record()["comparisons"],
     }
     lines = [*(each.explain() for each in result.verdict.comparisons), f"The report is {result.report}."]
     heading = f"{outcome}: {result.release_id or 'the release in use stays'}"
+    if result.refusals and result.release_id is not None:
+        lines.append(f"{result.release_id} is saved for a trial: doorward promote --override REASON")
     console.emit(LineType.RETRAINING, record, "\n".join([heading, *lines]))
-    if result.release_id is None:
+    if result.refusals:
         raise ReleaseError("the gate refused the challenger: " + "; ".join(result.refusals))
 
 
 def _general_faces(console: Console, folder: Path | None, seed: int) -> Any:
-    from enrollment.retraining.general_faces import draw_people, read_people
+    from enrollment.retraining.general_faces import general_from_folder, synthetic_general
     from models.release.weights import ensure_weights
     from models.vision.detector import YuNetDetector
 
     weights = ensure_weights(console.settings.weights.folder, console.settings.weights.source)
-    detector = YuNetDetector(weights.detector, second_looks=0)  # only the first look is embedded here
+    detector = console.settings.detector
     if folder is None:
+        # Only rehearsed, and nothing learns from second crops.
+        first_looks = YuNetDetector(weights.detector, detector.score, detector.max_side, second_looks=0)
         with console.progress("general faces", SYNTHETIC_PEOPLE) as advance:
-            return draw_people(
-                detector, count=SYNTHETIC_PEOPLE, photos=GENERAL_PHOTOS, seed=seed, advance=advance
+            return synthetic_general(
+                first_looks, count=SYNTHETIC_PEOPLE, photos=GENERAL_PHOTOS, seed=seed, advance=advance
             )
+    as_the_door = YuNetDetector(weights.detector, detector.score, detector.max_side)
     with console.progress("general faces", GENERAL_PEOPLE) as advance:
-        return read_people(
-            folder, detector, limit=GENERAL_PEOPLE, photos=GENERAL_PHOTOS, seed=seed, advance=advance
+        return general_from_folder(
+            folder, as_the_door, limit=GENERAL_PEOPLE, photos=GENERAL_PHOTOS, seed=seed, advance=advance
         )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from enrollment.retraining.general_faces import CropsByPerson
-from models.domain import ImageArray
+from enrollment.retraining.general_faces import FacesByPerson
+from models.domain import FaceCrop, ImageArray
 from models.errors import TrainingError
 from models.register.records import Purpose
 from models.register.register import Register
@@ -13,7 +13,7 @@ MIN_DIFFERENCE_GREY_LEVELS = 2.0
 """Two crops of a person that differ by less, on average over all pixels, are one photo stored twice."""
 
 
-def gather_site(register: Register) -> CropsByPerson:
+def gather_site(register: Register) -> FacesByPerson:
     """Return the crops of everybody whose consent covers training, without photos that are stored twice.
 
     Raises:
@@ -25,12 +25,12 @@ def gather_site(register: Register) -> CropsByPerson:
             "nobody's consent covers training: ask people, and record it with their enrolment. "
             "Nothing was changed"
         )
-    by_person: dict[str, list[ImageArray]] = {}
+    by_person: dict[str, list[FaceCrop]] = {}
     for each in stored:
         kept = by_person.setdefault(each.person_id, [])
-        if not any(_alike(each.crop.image, other) for other in kept):
-            kept.append(each.crop.image)
-    usable = {person: np.stack(crops) for person, crops in by_person.items() if len(crops) > 1}
+        if not any(_alike(each.crop.image, other.image) for other in kept):
+            kept.append(each.crop)
+    usable = {person: crops for person, crops in by_person.items() if len(crops) > 1}
     if len(usable) < MIN_SITE_PEOPLE:
         raise TrainingError(
             f"{len(by_person)} people consent to training, and {len(usable)} of them have two photos that "

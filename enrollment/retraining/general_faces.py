@@ -1,15 +1,21 @@
-"""`read_people`, `draw_people`: general faces, on which re-training must not make the network worse."""
+"""`general_from_folder`, `synthetic_general`: people in general, on whom re-training must not do worse.
 
-from collections.abc import Iterator, Mapping
+Some are rehearsed while training; others, real ones, judge the challenger. Synthetic people are only
+rehearsed: how well a network tells drawn faces apart says little about real ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.domain import ImageArray
-from models.errors import ImageError, TrainingError
+from enrollment.retraining.divide import divide
+from models.domain import FaceCrop, ImageArray
+from models.errors import ImageError, InputError, TrainingError
 from models.progress import Advance, ignore_steps
 from models.synthetic.people import SyntheticPerson
-from models.vision.alignment import align
+from models.vision.alignment import align_face
 from models.vision.analysis import Detector
 from models.vision.pictures import PICTURE_SUFFIXES, read_picture
 
@@ -17,8 +23,55 @@ MIN_GENERAL_PEOPLE = 20
 FIRST_SEED = 1_000_000
 """Synthetic people at the door and in the demo have small seeds: these are other people."""
 
+JUDGING_SHARE = 2 / 3
+"""Share of real people in general who judge the challenger; the others are rehearsed."""
+
 CropsByPerson = Mapping[str, ImageArray]
-"""uint8 (n, 112, 112, 3), RGB, by person."""
+"""uint8 (n, 112, 112, 3), RGB, by person: the photos as a network learns from them."""
+
+FacesByPerson = Mapping[str, Sequence[FaceCrop]]
+"""The same with the second crops, as a door embeds them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneralFaces:
+    """People who have nothing to do with the site.
+
+    Attributes:
+        rehearsed: on whom the network must not change while it learns.
+        judging: real people, none of them rehearsed, who judge the challenger; None without real people.
+    """
+
+    rehearsed: CropsByPerson
+    judging: FacesByPerson | None
+
+
+def images_of(people: FacesByPerson) -> CropsByPerson:
+    """Return the first crops alone."""
+    return {person: np.stack([face.image for face in faces]) for person, faces in people.items()}
+
+
+def general_from_folder(
+    folder: Path,
+    detector: Detector,
+    *,
+    limit: int,
+    photos: int,
+    seed: int = 0,
+    advance: Advance = ignore_steps,
+) -> GeneralFaces:
+    """Read real people; arguments and errors as `read_people`. The same people judge in every run."""
+    people = read_people(folder, detector, limit=limit, photos=photos, seed=seed, advance=advance)
+    rehearsed, judging = divide(people, JUDGING_SHARE)
+    return GeneralFaces(images_of(rehearsed), judging)
+
+
+def synthetic_general(
+    detector: Detector, *, count: int, photos: int, seed: int = 0, advance: Advance = ignore_steps
+) -> GeneralFaces:
+    """Draw people to rehearse; arguments and errors as `draw_people`."""
+    people = draw_people(detector, count=count, photos=photos, seed=seed, advance=advance)
+    return GeneralFaces(images_of(people), None)
 
 
 def read_people(
@@ -29,7 +82,7 @@ def read_people(
     photos: int,
     seed: int = 0,
     advance: Advance = ignore_steps,
-) -> CropsByPerson:
+) -> FacesByPerson:
     """Draw people from a folder that holds a folder of pictures per person, and crop their faces.
 
     Only people with two pictures or more are drawn: one picture alone cannot be compared with its person.
@@ -49,12 +102,12 @@ def read_people(
         raise TrainingError(f"there is no folder {folder} with general faces")
     people = [(each, _pictures(each)) for each in sorted(folder.iterdir()) if each.is_dir()]
     people = [(each, pictures) for each, pictures in people if len(pictures) > 1]
-    found: dict[str, ImageArray] = {}
+    found: dict[str, list[FaceCrop]] = {}
     for index in np.random.default_rng(seed).permutation(len(people))[:limit]:
         person, pictures = people[index]
         crops = list(_crops(pictures[:photos], detector))
         if len(crops) > 1:
-            found[person.name] = np.stack(crops)
+            found[person.name] = crops
         advance(1)
     if len(found) < MIN_GENERAL_PEOPLE:
         raise TrainingError(
@@ -65,8 +118,8 @@ def read_people(
 
 def draw_people(
     detector: Detector, *, count: int, photos: int, seed: int = 0, advance: Advance = ignore_steps
-) -> CropsByPerson:
-    """Draw synthetic people and crop their faces, for a site without a folder of real general faces.
+) -> FacesByPerson:
+    """Draw synthetic people and crop their faces, to rehearse at a site without a folder of real people.
 
     Args:
         detector: finds the faces.
@@ -78,13 +131,13 @@ def draw_people(
     Raises:
         TrainingError: the detector finds fewer than 20 of them.
     """
-    found: dict[str, ImageArray] = {}
+    found: dict[str, list[FaceCrop]] = {}
     for number in range(count):
         person = SyntheticPerson(FIRST_SEED + seed * count + number)
         portraits = [person.portrait(seed=photo) for photo in range(photos)]
         crops = [crop for image in portraits for crop in _crop(image, detector)]
         if len(crops) > 1:
-            found[f"synthetic {number}"] = np.stack(crops)
+            found[f"synthetic {number}"] = crops
         advance(1)
     if len(found) < MIN_GENERAL_PEOPLE:
         raise TrainingError(f"only {len(found)} of {count} synthetic people have two faces that can be found")
@@ -95,7 +148,7 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
 
 
-def _crops(pictures: list[Path], detector: Detector) -> Iterator[ImageArray]:
+def _crops(pictures: list[Path], detector: Detector) -> Iterator[FaceCrop]:
     for path in pictures:
         try:
             image = read_picture(path)
@@ -104,5 +157,8 @@ def _crops(pictures: list[Path], detector: Detector) -> Iterator[ImageArray]:
         yield from _crop(image, detector)
 
 
-def _crop(image: ImageArray, detector: Detector) -> list[ImageArray]:
-    return [align(image, face.landmarks).image for face in detector.detect(image)[:1]]
+def _crop(image: ImageArray, detector: Detector) -> list[FaceCrop]:
+    try:
+        return [align_face(image, face) for face in detector.detect(image)[:1]]
+    except InputError:  # landmarks that fall together
+        return []

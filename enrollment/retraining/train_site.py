@@ -17,6 +17,7 @@ from models.settings.settings import Settings
 from models.siamese.augmentation import Augmentation, door_camera, night_camera, seeded_view
 from models.siamese.backbones import SFACE_BACKBONE
 from models.siamese.checkpoints import fingerprint
+from models.siamese.interpolate import best_share
 from models.siamese.plan import TrainingPlan, TrainingResult
 from models.siamese.sface import fold_and_export
 from models.siamese.siamese_network import Strategy, build_network, merge_head
@@ -64,10 +65,16 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, cam
                 checkpoint_dir=checkpoints,
             )
         shutil.rmtree(checkpoints.parent, ignore_errors=True)
-        path = scratch / ENCODER_NAME
-        fold_and_export(merge_head(result.network), path)
         helped = result.best_step > 0 or plan.strategy == Strategy.PRETRAINED
-        return Challenger(path, _curves(result), _facts(plan, camera, result, len(rehearsal)), helped)
+        facts = _facts(plan, camera, result, len(rehearsal))
+        network = result.network
+        if helped and result.held_out:
+            judging = {person: site[person] for person in result.held_out}
+            network, share = best_share(pretrained, network, judging, CAMERAS[camera](), plan.seed)
+            facts["weights"] = f"{share:.0%} of the way from the pretrained to the trained ones"
+        path = scratch / ENCODER_NAME
+        fold_and_export(merge_head(network), path)
+        return Challenger(path, _curves(result), facts, helped)
 
     return train
 

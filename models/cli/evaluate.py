@@ -13,9 +13,9 @@ from models.cli.output import Console, LineType, console_of
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.errors import CalibrationError
-from models.release.store import PRETRAINED_ID, load_release
+from models.release.store import PRETRAINED_ID, active_release, load_release, pretrained_release
 from models.release.weights import ensure_weights
-from models.site import open_site
+from models.site import open_register, open_site
 from models.vision.detector import YuNetDetector
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ def _evaluator(console: Console, release_id: str) -> "Evaluator":
     from models.evaluation.evaluator import Evaluator
 
     settings = console.settings
-    release = load_release(settings, release_id)
+    if release_id == PRETRAINED_ID:
+        release = pretrained_release(settings)  # also where there is no register yet
+    else:
+        with open_register(settings) as register:
+            release = load_release(settings, register, release_id)
     weights = ensure_weights(settings.weights.folder, settings.weights.source)
     detector = YuNetDetector(
         weights.detector, settings.detector.score, settings.detector.max_side, FACES_PER_PHOTO
@@ -117,7 +121,7 @@ def calibrate(
 
     console = console_of(ctx)
     with open_site(console.settings) as site:
-        release = load_release(console.settings, site.register.active_release_id() or PRETRAINED_ID)
+        release = active_release(console.settings, site.register)
         if dry_run:
             found, _ = calibrate_gallery(site.register, release, console.settings)
         else:
@@ -148,7 +152,7 @@ def whatif(
     )
     start = parse_time(since, settings.site.time_zone)
     with open_site(settings) as site:
-        release = load_release(settings, site.register.active_release_id() or PRETRAINED_ID)
+        release = active_release(settings, site.register)
         calibration = site.register.latest_calibration(release.release_id)
         gallery = site.view().gallery
         thresholds = site_thresholds(release, calibration, other)

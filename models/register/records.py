@@ -191,3 +191,47 @@ class Snapshot:
     active_release_id: str | None
     templates: tuple[Template, ...]
     calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """A release that this site made.
+
+    Attributes:
+        release_id: also the name of its folder.
+        manifest_sha256: of its manifest, which holds the hashes of its other files; 64 hexadecimal digits.
+        parent: the release that it was compared with.
+        passed: True when the gate let it through.
+        verdict: what the gate found; plain values for JSON.
+        override_reason: why it was put into use although the gate had not let it through; None otherwise.
+        trained_on: ids of the people whose pictures it was trained on, without those erased since.
+        recorded_at: with its zone.
+    """
+
+    release_id: str
+    manifest_sha256: str
+    parent: str
+    passed: bool
+    verdict: Mapping[str, Any]
+    override_reason: str | None
+    trained_on: tuple[PersonId, ...]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GateAttempt:
+    """A challenger that the gate judged.
+
+    Attributes:
+        champion: the release in use then.
+        challenger_sha256: of the challenger's network; 64 hexadecimal digits.
+        passed: the verdict.
+        details: what the gate found; plain values for JSON.
+        at: with its zone.
+    """
+
+    champion: str
+    challenger_sha256: str
+    passed: bool
+    details: Mapping[str, Any]
+    at: datetime

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.domain import PersonId, Template
 from models.errors import InputError, RegisterChangedError, RegisterError, RevokedPersonError
 from models.events import DoorEvent
-from models.register import changes, events, faces, people, releases, retention, state
+from models.register import changes, events, faces, people, release_records, releases, retention, state
 from models.register.connection import RegisterConnection
 from models.register.records import (
     Calibration,
@@ -20,11 +20,13 @@ from models.register.records import (
     Consent,
     CropEmbedding,
     EnrolledFace,
+    GateAttempt,
     Person,
     PersonFile,
     PersonOverview,
     PersonStatus,
     Purpose,
+    ReleaseRecord,
     Snapshot,
     StoredCrop,
 )
@@ -264,6 +266,7 @@ class Register:
         """Delete all data of a person; events and changes keep a random id. Raises UnknownPersonError."""
         with self._connection.writing() as session:
             random_id = people.erase_person(session, person_id)
+            release_records.forget_learner(session, person_id)
             state.bump_revision(session)
             self._record_change(session, ChangeAction.PERSON_ERASED, random_id)
         self._connection.empty_log()
@@ -448,6 +451,40 @@ class Register:
         """Return the newest calibration of a release; None before the first."""
         with self._connection.reading() as session:
             return releases.latest_calibration(session, release_id)
+
+    def record_release(self, record: ReleaseRecord) -> None:
+        """Store a release that was made here; no other one is loaded. Raises ReleaseError: it is stored."""
+        with self._connection.writing() as session:
+            release_records.insert_release(session, record)
+
+    def release_record(self, release_id: str) -> ReleaseRecord | None:
+        """Return what is recorded of a release; None when it was not made here."""
+        with self._connection.reading() as session:
+            return release_records.record_of(session, release_id)
+
+    def release_records(self) -> list[ReleaseRecord]:
+        """Return all releases that were made here, oldest first."""
+        with self._connection.reading() as session:
+            return release_records.all_records(session)
+
+    def record_override(self, release_id: str, reason: str) -> None:
+        """Store why a release is used that the gate did not let through.
+
+        Raises:
+            ReleaseError: it was not made here, or there is no reason.
+        """
+        with self._connection.writing() as session:
+            release_records.record_override(session, release_id, reason)
+
+    def record_attempt(self, attempt: GateAttempt) -> None:
+        """Store that the gate judged a challenger."""
+        with self._connection.writing() as session:
+            release_records.insert_attempt(session, attempt)
+
+    def count_attempts(self, champion: str) -> int:
+        """Return how many challengers the gate has judged against a release."""
+        with self._connection.reading() as session:
+            return release_records.count_attempts(session, champion)
 
     # --- copies -------------------------------------------------------------------------------------------
 

@@ -188,3 +188,31 @@ class CalibrationRow(Base):
     tails: Mapped[dict[str, Any]]
     details: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class ReleaseRow(Base):
+    """A saved release that this site made; a release without a row is not loaded."""
+
+    __tablename__ = "releases"
+
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    manifest_sha256: Mapped[str]
+    parent: Mapped[str]
+    passed: Mapped[bool]
+    verdict: Mapped[dict[str, Any]]
+    override_reason: Mapped[str | None]
+    trained_on: Mapped[list[str]]
+    recorded_at: Mapped[datetime]
+
+
+class GateAttemptRow(Base):
+    """A challenger that the gate judged. They are counted: each one spends some of the gate's confidence."""
+
+    __tablename__ = "gate_attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    champion: Mapped[str] = mapped_column(index=True)
+    challenger_sha256: Mapped[str]
+    passed: Mapped[bool]
+    details: Mapped[dict[str, Any]]
+    at: Mapped[datetime]

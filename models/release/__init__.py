@@ -1,1 +1,1 @@
-"""Pretrained weights by pinned hash, and releases: network, preprocessing and thresholds as one unit."""
+"""Pretrained weights by pinned hash, and releases: networks that this site trained, checked by hash."""

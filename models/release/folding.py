@@ -38,7 +38,7 @@ def write_folded(arrays: NamedArrays, path: Path) -> None:
     Raises:
         OSError: `path` cannot be written.
     """
-    write_atomically(path, folded_model(arrays).SerializeToString())
+    write_atomically(path, folded_model(arrays).SerializeToString(deterministic=True))
 
 
 def folded_model(arrays: NamedArrays) -> onnx.ModelProto:

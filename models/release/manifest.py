@@ -15,11 +15,17 @@ from models.errors import ReleaseError
 from models.storage.files import sha256_of
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 ID_HASH_DIGITS = 16
 RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}", re.ASCII)
 ENCODER_NAME = "encoder.onnx"
-"""The network, which every release has."""
+"""The network."""
+STRANGERS_NAME = "strangers.npz"
+"""The best scores of strangers who were searched with it."""
+FILES = frozenset({ENCODER_NAME, STRANGERS_NAME})
+"""The files of every release, beside its manifest."""
+
+ROLL_BACK = "run doorward rollback"
 
 PREPROCESSING = {
     "alignment": "five-point similarity to the 112x112 template",
@@ -29,22 +35,12 @@ PREPROCESSING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Scores at or above which a face is accepted: 1:N at the door, 1:1, and as a duplicate at enrolment."""
-
-    identify: float
-    verify: float
-    duplicate: float
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """The manifest of a release.
 
     Attributes:
         network: name in `models.release.networks`.
         model_id: of its embeddings.
-        thresholds: found when it was made.
         parent: the release it was compared with; a rollback makes that one active again.
         created_at: with its zone.
         evaluation: what the gate measured; numbers by name of the set.
@@ -55,7 +51,6 @@ class Manifest:
 
     network: str
     model_id: str
-    thresholds: Thresholds
     parent: str
     created_at: datetime
     evaluation: Mapping[str, Any]
@@ -74,27 +69,42 @@ class Manifest:
     @property
     def release_id(self) -> str:
         """The release's id: time and hash of the manifest."""
-        digest = hashlib.sha256(self.to_bytes()).hexdigest()[:ID_HASH_DIGITS]
-        return f"{self.created_at:%Y%m%dT%H%M%SZ}-{digest}"
+        return f"{self.created_at:%Y%m%dT%H%M%SZ}-{self.sha256[:ID_HASH_DIGITS]}"
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the manifest, 64 hexadecimal digits."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-def verify_release(folder: Path) -> Manifest:
-    """Check a release's folder against its name and its manifest; returns the manifest.
+def verify_release(folder: Path, manifest_sha256: str) -> Manifest:
+    """Check that a release's folder holds what was recorded when it was made, and nothing else.
+
+    Args:
+        folder: of the release.
+        manifest_sha256: of its manifest, as the register has it.
+
+    Returns:
+        the manifest.
 
     Raises:
         ReleaseError: absent, incomplete or altered.
     """
     manifest = read_manifest(folder)
-    if ENCODER_NAME not in manifest.files:
-        raise ReleaseError(f"release {folder.name} is altered: its manifest does not name {ENCODER_NAME}")
-    if manifest.release_id != folder.name:
-        raise ReleaseError(f"release {folder.name} is altered: its manifest is not the one it was made with")
+    altered = f"release {folder.name} is altered"
+    if manifest.sha256 != manifest_sha256:
+        raise ReleaseError(f"{altered}: its manifest is not the one it was made with; {ROLL_BACK}")
+    if set(manifest.files) != FILES:
+        raise ReleaseError(f"{altered}: its manifest does not name {', '.join(sorted(FILES))}; {ROLL_BACK}")
+    present = {path.name for path in folder.iterdir()} - {MANIFEST_NAME}
+    if present - FILES:
+        raise ReleaseError(f"{altered}: {', '.join(sorted(present - FILES))} is not part of it; {ROLL_BACK}")
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise ReleaseError(f"release {folder.name} is incomplete: {name} is absent; roll back to another")
+            raise ReleaseError(f"release {folder.name} is incomplete: {name} is absent; {ROLL_BACK}")
         if sha256_of(path) != expected:
-            raise ReleaseError(f"release {folder.name} is altered: {name} has changed; roll back to another")
+            raise ReleaseError(f"{altered}: {name} has changed; {ROLL_BACK}")
     return manifest
 
 
@@ -107,8 +117,10 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         record = json.loads((folder / MANIFEST_NAME).read_bytes())
         if record.pop("format") != MANIFEST_FORMAT:
-            raise ReleaseError(f"release {folder.name} was made by another version of Doorward")
-        record["thresholds"] = Thresholds(**record["thresholds"])
+            raise ReleaseError(
+                f"release {folder.name} was made by another version of Doorward: promote another one, or "
+                "train it again"
+            )
         record["created_at"] = datetime.fromisoformat(record["created_at"])
         return Manifest(**record)
     except FileNotFoundError as error:

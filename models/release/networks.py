@@ -78,6 +78,9 @@ SFACE = KnownNetwork(
     accuracy=(Accuracy("LFW 10-fold, block-quantised", 0.9942, "OpenCV Zoo, face_recognition_sface"),),
 )
 
+SFACE_FLOAT_SHA256 = "8b5cecf61949a5ed43644af9bcebd672ec7d3c68ce54fcdd66388b829470d83c"
+"""Of the network that a door runs: what `models.release.folding` makes of the file above."""
+
 YUNET = KnownNetwork(
     name="yunet",
     task="detection",

@@ -7,13 +7,12 @@ the register's new revision and load the new release.
 
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.errors import ReleaseError
+from models.errors import RegisterChangedError, ReleaseError
 from models.ports import Encoder
 from models.progress import Advance, ignore_steps
-from models.register.records import CropEmbedding, Purpose
+from models.register.records import CropEmbedding, Purpose, ReleaseRecord
 from models.register.register import Register
-from models.release.manifest import verify_release
-from models.release.store import PRETRAINED_ID, Release, load_release, release_folder
+from models.release.store import PRETRAINED_ID, Release, check_release, load_release
 from models.settings.settings import Settings
 
 MAX_ATTEMPTS = 3
@@ -26,23 +25,76 @@ def promote(
     release_id: str,
     advance: Advance = ignore_steps,
     *,
+    override_reason: str | None = None,
     champion_id: str | None = None,
 ) -> Release:
     """Make a release the active one, which every door uses.
+
+    The gate must have compared it with the release in use and let it through. The pretrained release needs no
+    verdict, for every other one was compared with it.
 
     Args:
         settings, register: of the site.
         release_id: of a saved release, or of the pretrained one.
         advance: called with the number of crops after each chunk that was embedded.
+        override_reason: uses the release without the gate's verdict; the reason stays on record.
         champion_id: the release that must be in use until then; None takes the place of any.
 
     Raises:
-        ReleaseError: it is absent, incomplete or altered, or people were enrolled during each attempt.
+        ReleaseError: it is absent, incomplete or altered, the gate has not let it through, or people were
+            enrolled during each attempt.
         RegisterChangedError: another release than `champion_id` is in use by now.
         WeightsError: it is the pretrained one, and its weights cannot be had.
         RegisterError: the register cannot be read or written. In each case the old release stays in use.
     """
-    release = load_release(settings, release_id)
+    active = register.active_release_id() or PRETRAINED_ID
+    if champion_id not in (None, active):
+        raise RegisterChangedError("another release has become active in the meantime")
+    if release_id not in (PRETRAINED_ID, active):
+        _, record = check_release(settings, register, release_id)
+        if not (record.passed and record.parent == active):
+            if override_reason is None:
+                raise ReleaseError(_without_verdict(record, active))
+            register.record_override(release_id, override_reason)
+    return _activate(settings, register, release_id, active, advance)
+
+
+def _without_verdict(record: ReleaseRecord, active: str) -> str:
+    """Say why a release may not be used."""
+    if record.passed:
+        what = f"was compared with {record.parent}, and {active} is in use"
+    else:
+        what = "was not let through by the gate"
+    return (
+        f"release {record.release_id} {what}: run doorward retrain again, or, for a trial, "
+        "doorward promote --override REASON"
+    )
+
+
+def rollback(settings: Settings, register: Register, advance: Advance = ignore_steps) -> Release:
+    """Make the release active again that the active one was compared with, whatever has become of its files.
+
+    Raises:
+        ReleaseError: the pretrained release is in use: there is none before it.
+            And what `promote` raises, except for the verdict, which is not asked for.
+    """
+    active = register.active_release_id() or PRETRAINED_ID
+    if active == PRETRAINED_ID:
+        raise ReleaseError("the pretrained release is in use: there is none to roll back to")
+    record = register.release_record(active)
+    if record is None:
+        raise ReleaseError(
+            f"the register does not know what was in use before {active}: run "
+            f"doorward promote {PRETRAINED_ID}"
+        )
+    return _activate(settings, register, record.parent, active, advance)
+
+
+def _activate(
+    settings: Settings, register: Register, release_id: str, champion_id: str, advance: Advance
+) -> Release:
+    """Embed every stored crop with a release and make it active, in place of the champion alone."""
+    release = load_release(settings, register, release_id)
     encoder = FlippedEncoder(
         OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
     )
@@ -62,24 +114,9 @@ def promote(
                 raise
 
 
-def _stored(release_id: str | None) -> tuple[str | None, ...] | None:
+def _stored(release_id: str) -> tuple[str | None, ...]:
     """The ids under which the register may have a release; it names the pretrained one only after another."""
-    if release_id is None:
-        return None
     return (release_id, None) if release_id == PRETRAINED_ID else (release_id,)
-
-
-def rollback(settings: Settings, register: Register, advance: Advance = ignore_steps) -> Release:
-    """Make the release active again that the active one was made from.
-
-    Raises:
-        ReleaseError: the pretrained release is in use: there is none before it.
-            And what `promote` raises.
-    """
-    active = register.active_release_id() or PRETRAINED_ID
-    if active == PRETRAINED_ID:
-        raise ReleaseError("the pretrained release is in use: there is none to roll back to")
-    return promote(settings, register, verify_release(release_folder(settings, active)).parent, advance)
 
 
 def _embed_missing(

@@ -20,7 +20,14 @@ from pathlib import Path
 
 from models.errors import WeightsHashError, WeightsUnavailableError
 from models.progress import Note, ignore_note
-from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET, KnownNetwork
+from models.release.networks import (
+    KNOWN_NETWORKS,
+    SFACE,
+    SFACE_FLOAT_SHA256,
+    WEIGHTS_WHEEL,
+    YUNET,
+    KnownNetwork,
+)
 from models.storage.files import sha256_of, write_atomically
 
 SFACE_FLOAT_NAME = "sface_float32.onnx"
@@ -94,19 +101,8 @@ def check_weights(folder: Path) -> None:
             raise WeightsUnavailableError(f"there is no {network.file_name} in {folder}: {advice}")
         if not _intact(path, network):
             raise WeightsHashError(f"{path} is not the expected file, its SHA-256 differs: {advice}")
-    if not _noted(folder / SFACE_FLOAT_NAME):
+    if _altered_float(folder) is not None:
         raise WeightsUnavailableError(f"{SFACE_FLOAT_NAME} in {folder} is absent or damaged: {advice}")
-
-
-def _noted(path: Path) -> bool:
-    """True when a file is what the note beside it says."""
-    note = _note_of(path)
-    noted = note.read_bytes().split()[:1] if note.is_file() else []
-    return path.is_file() and noted == [sha256_of(path).encode()]
-
-
-def _note_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
 
 
 def _intact(path: Path, network: KnownNetwork) -> bool:
@@ -115,19 +111,31 @@ def _intact(path: Path, network: KnownNetwork) -> bool:
 
 
 def _ensure_float(folder: Path, report: Note) -> Path:
-    """The float32 network, remade when it is absent or is not what its note beside it says."""
+    """The float32 network, made again when it is absent or is not what is made of the published one."""
     path = folder / SFACE_FLOAT_NAME
-    note = _note_of(path)
-    if not _noted(path):
-        # Only here is ONNX needed; a door that starts with the file in place does without.
-        from models.release.dequantise import read_sface
-        from models.release.folding import write_folded
-
+    right = _altered_float(folder)
+    if right is not None:
         report(f"making {SFACE_FLOAT_NAME} from {SFACE.file_name}")
-        note.unlink(missing_ok=True)
-        write_folded(read_sface(folder / SFACE.file_name), path)
-        write_atomically(note, f"{sha256_of(path)}  {SFACE_FLOAT_NAME}\n".encode())
+        write_atomically(path, right)
     return path
+
+
+def _altered_float(folder: Path) -> bytes | None:
+    """What the float32 network has to be where the file is another one; None where it is right.
+
+    The published network in `folder` must have been checked.
+    """
+    path = folder / SFACE_FLOAT_NAME
+    if path.is_file() and sha256_of(path) == SFACE_FLOAT_SHA256:
+        return None
+    # Only here is ONNX needed; a door that starts with the file in place does without.
+    from models.release.dequantise import read_sface
+    from models.release.folding import folded_model
+
+    # Another version of ONNX may write the same network in other bytes, which no pinned hash can know. What
+    # is made here is right; what is found is right only when it is the same.
+    right = folded_model(read_sface(folder / SFACE.file_name)).SerializeToString(deterministic=True)
+    return None if path.is_file() and path.read_bytes() == right else right
 
 
 def _fetch(

@@ -8,10 +8,10 @@ from models.cli.app import build_app
 from models.cli.output import Console
 from models.errors import ReleaseError, TrainingError
 from models.register.register import Register
-from models.release.store import PRETRAINED_ID, active_release, load_release
+from models.release.store import PRETRAINED_ID, active_release, pretrained_release
 from models.release.weights import WeightFiles
 from models.storage.keys import KeyFile
-from tests.enrollment.retraining.small import activate_champion, enrol, people
+from tests.enrollment.retraining.small import activate_champion, add_release, enrol, people
 
 
 @pytest.fixture
@@ -39,19 +39,26 @@ def records(result: Result) -> list[dict]:
 
 def test_a_fresh_site_uses_the_pretrained_release(console: Console) -> None:
     assert records(doorward(console, "releases", "list")) == [
-        {"type": "release", "release": PRETRAINED_ID, "active": True, "created_at": None}
+        {
+            "type": "release",
+            "release": PRETRAINED_ID,
+            "active": True,
+            "created_at": None,
+            "passed": None,
+            "override_reason": None,
+        }
     ]
 
 
 @pytest.mark.slow
 def test_releases_are_listed_shown_and_rolled_back(console: Console, register: Register) -> None:
-    enrol(register, load_release(console.settings, PRETRAINED_ID), people(0, 2))
+    enrol(register, pretrained_release(console.settings), people(0, 2))
     release_id = activate_champion(console.settings, register)
     listed = records(doorward(console, "releases", "list"))
     assert [record["active"] for record in listed] == [False, True]
     (shown,) = records(doorward(console, "releases", "show", release_id))
     assert shown["parent"] == PRETRAINED_ID
-    assert shown["thresholds"]["identify"] == 0.8
+    assert (shown["passed"], shown["override_reason"], shown["trained_on"]) == (True, None, 0)
     assert records(doorward(console, "rollback")) == [
         {"type": "release", "release": PRETRAINED_ID, "active": True}
     ]
@@ -67,7 +74,29 @@ def test_people_read_plain_text(console: Console, register: Register) -> None:
     release_id = activate_champion(console.settings, register)
     plain = Console(home=console.home, config=None, json=False)
     assert f"* {release_id}  from {PRETRAINED_ID}" in doorward(plain, "releases", "list").stdout
-    assert '"identify": 0.8' in doorward(plain, "releases", "show", release_id).stdout
+    assert "The gate let it through." in doorward(plain, "releases", "show", release_id).stdout
+
+
+@pytest.mark.slow
+def test_a_release_used_without_a_verdict_is_marked_everywhere(console: Console, register: Register) -> None:
+    release_id = add_release(console.settings, register, passed=False)
+    refused = doorward(console, "promote", release_id)
+    assert isinstance(refused.exception, ReleaseError)
+    assert "not let through by the gate" in str(refused.exception)
+    assert register.active_release_id() is None
+    used = doorward(console, "promote", release_id, "--override", "a trial [red]")
+    assert "not on the gate's: a trial [red]" in used.stderr
+    assert register.active_release_id() == release_id
+    listed = records(doorward(console, "releases", "list"))[-1]
+    assert (listed["passed"], listed["override_reason"]) == (False, "a trial [red]")
+    plain = Console(home=console.home, config=None, json=False)
+    marked = "WITHOUT THE GATE'S VERDICT: a trial [red]"
+    for command in (["list"], ["show", release_id]):
+        assert marked in doorward(plain, "releases", *command).stdout
+    assert any(
+        check["part"] == "release" and marked.split(":", maxsplit=1)[0] in check["detail"]
+        for check in map(json.loads, doorward(console, "doctor", "--no-camera").stdout.splitlines())
+    )
 
 
 def test_what_is_not_there_is_a_typed_error(console: Console, register: Register) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from enrollment.retraining import retrain as retrain_module
 from enrollment.retraining.gate import GateLimits
 from enrollment.retraining.retrain import RetrainOptions, Stage, retrain
 from models.clock import SystemClock
@@ -26,9 +27,8 @@ from models.domain import FaceCrop
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.register.records import Purpose
-from models.release.manifest import verify_release
 from models.release.promotion import promote
-from models.release.store import active_release, list_releases, releases_folder
+from models.release.store import active_release, check_release
 from models.settings.load import load_settings
 from models.settings.settings import Settings
 from tests.enrollment.retraining.small import (
@@ -38,12 +38,17 @@ from tests.enrollment.retraining.small import (
     enrol,
     open_register,
     people,
+    small_general,
+    small_release,
 )
 
-PEOPLE, PHOTOS = 10, 3
-GENERAL = people(1000, 24, each=2)
-LIMITS = GateLimits(draws=20, site_margin=1, general_margin=1)
-MAX_RETRAIN_S, MAX_PROMOTE_S = 1.2, 0.25
+PEOPLE, PHOTOS = 16, 2
+GENERAL = small_general(rehearsed=4, judging=45)
+LIMITS = GateLimits(
+    draws_beyond=1, max_fmr=1.0, min_erring=0, confidence=0.05, site_margin=1, general_margin=1
+)
+
+MAX_RETRAIN_S, MAX_PROMOTE_S = 2.0, 0.25
 
 
 def prepare(settings: Settings) -> None:
@@ -77,17 +82,17 @@ def train_once(settings: Settings, seed: int, kill_at: Stage | None = None) -> N
 def promote_back_and_forth(settings: Settings, start: int) -> None:
     """Promote one saved release after the other until killed."""
     with open_register(settings) as register:
-        known = [release_id for release_id, _ in list_releases(settings)]
+        known = [record.release_id for record in register.release_records()]
         while True:
-            promote(settings, register, known[start % len(known)])
+            promote(settings, register, known[start % len(known)], override_reason="a test")
             start += 1
 
 
 def check_state(settings: Settings) -> None:
     """Fail unless the register, the active release and the templates are whole and belong together."""
-    for release_id, _ in list_releases(settings):
-        verify_release(releases_folder(settings) / release_id)
     with open_register(settings) as register:
+        for record in register.release_records():
+            check_release(settings, register, record.release_id)
         release = active_release(settings, register)
         templates = register.templates(release.model_id)
         crops = register.crops(Purpose.RECOGNITION)
@@ -120,6 +125,8 @@ def main() -> None:
     """Kill as often as asked for."""
     home, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     home.mkdir(parents=True)
+    pretrained = small_release(home)
+    retrain_module.pretrained_release = lambda _settings: pretrained
     settings = load_settings(home=home)
     draw = random.Random(seed)
     assert in_child(lambda: prepare(settings)) == 0

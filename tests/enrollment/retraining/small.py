@@ -3,28 +3,34 @@
 Everything around the network is the real thing: register, releases, gate, promotion.
 """
 
+import random
+import uuid
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from enrollment.retraining.general_faces import CropsByPerson
+from enrollment.retraining.gate import GateLimits
+from enrollment.retraining.general_faces import CropsByPerson, FacesByPerson, GeneralFaces
 from enrollment.retraining.retrain import Challenger
-from models.domain import COSINE, FaceCrop, ImageArray
+from models.domain import COSINE, FaceCrop, ImageArray, PersonId
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
-from models.register.records import EnrolledFace, Purpose
+from models.register.records import EnrolledFace, Purpose, ReleaseRecord
 from models.register.register import Register
-from models.release.manifest import PREPROCESSING, Manifest, Thresholds
+from models.release.manifest import PREPROCESSING, Manifest
 from models.release.promotion import promote
-from models.release.store import PRETRAINED_ID, Release, releases_folder, save_release
+from models.release.store import PRETRAINED_ID, Release, Strangers, releases_folder, save_release
 from models.settings.settings import Settings
 from tests.models.release.test_store import NOON
 
 KEY = bytes(range(32))
 DIMENSION = 24
 CONSENT = "I agree."
+LIMITS = GateLimits(draws_beyond=1, max_fmr=1.0, min_erring=0)
+"""A gate that judges the few people of a small site."""
 
 
 def write_network(path: Path, seed: int = 0, blindness: float = 0.0) -> Path:
@@ -68,25 +74,67 @@ def people(first_seed: int, count: int, each: int = 4) -> CropsByPerson:
     return {f"person {seed}": photos(seed, each) for seed in range(first_seed, first_seed + count)}
 
 
+def faces(first_seed: int, count: int, each: int = 4) -> FacesByPerson:
+    """The same people, as a gate takes them."""
+    drawn = people(first_seed, count, each)
+    return {name: [FaceCrop(image) for image in images] for name, images in drawn.items()}
+
+
+def small_general(rehearsed: int = 24, judging: int = 48) -> GeneralFaces:
+    return GeneralFaces(people(1000, rehearsed, each=2), faces(2000, judging, each=2))
+
+
 def open_register(settings: Settings) -> Register:
     return Register.open(settings.storage.database, KEY)
 
 
-def activate_champion(settings: Settings, register: Register, seed: int = 0, **network: float) -> str:
-    """Save a small network as a release and make it the active one."""
+def small_release(folder: Path, release_id: str = PRETRAINED_ID, seed: int = 0) -> Release:
+    """A small network that stands for the pretrained one."""
+    path = write_network(folder / f"small-{seed}.onnx", seed)
+    return Release(release_id, f"small-{seed}", path)
+
+
+def add_release(
+    settings: Settings,
+    register: Register,
+    seed: int = 0,
+    *,
+    passed: bool = True,
+    trained_on: tuple[PersonId, ...] = (),
+    **network: float,
+) -> str:
+    """Save a small network as a release and record it, compared with the release in use."""
     path = write_network(settings.home / "champion.onnx", seed, **network)
     manifest = Manifest(
         network="sface",
         model_id=f"small-{seed}",
-        thresholds=Thresholds(identify=0.8, verify=0.7, duplicate=0.8),
-        parent=PRETRAINED_ID,
+        parent=register.active_release_id() or PRETRAINED_ID,
         created_at=NOON,
         evaluation={},
         files={},
         preprocessing=PREPROCESSING,
         metric=COSINE,
     )
-    release_id = save_release(releases_folder(settings), path, manifest)
+    best = np.random.default_rng(seed).normal(0.3, 0.1, 100).astype(np.float32)
+    manifest = save_release(releases_folder(settings), path, Strangers(best, 50), manifest)
+    register.record_release(
+        ReleaseRecord(
+            manifest.release_id,
+            manifest.sha256,
+            manifest.parent,
+            passed,
+            {},
+            None,
+            trained_on,
+            manifest.created_at,
+        )
+    )
+    return manifest.release_id
+
+
+def activate_champion(settings: Settings, register: Register, seed: int = 0, **network: float) -> str:
+    """Save a small network as a release and make it the active one."""
+    release_id = add_release(settings, register, seed, **network)
     promote(settings, register, release_id)
     return release_id
 
@@ -98,8 +146,11 @@ def enrol(
     purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if training else set())
     for name, images in crops_by_person.items():
         crops = [FaceCrop(image) for image in images]
-        faces = [EnrolledFace(*pair) for pair in zip(crops, encoder.embed(crops), strict=True)]
-        register.add_person(name, faces, CONSENT, purposes)
+        enrolled = [EnrolledFace(*pair) for pair in zip(crops, encoder.embed(crops), strict=True)]
+        # Ids decide who is held out: the same ones in every test run.
+        ids = random.Random(name)
+        with mock.patch("uuid.uuid4", lambda: uuid.UUID(int=ids.getrandbits(128))):  # noqa: B023
+            register.add_person(name, enrolled, CONSENT, purposes)
 
 
 def copy_trainer(seed: int = 0, blindness: float = 0.0, helped: bool = True):

