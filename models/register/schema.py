@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 

@@ -131,8 +131,8 @@ def switch_release(door: Door) -> None:
         Template(f"t{who}", PEOPLE[who], Embedding(vector_of(who).vector.copy(), "net-2")) for who in (1, 2)
     ]
     view = view_of(2, encoder, Gallery.build(templates, "net-2"), release_id="release-2")
-    threshold = Threshold(0.5, "cosine", "net-2")
-    door.view = replace(view, release=replace(view.release, model_id="net-2", threshold=threshold))
+    thresholds = gallery_thresholds(0.5, ScoreScale(ScoreKind.CENTRED, "net-2"))
+    door.view = replace(view, release=replace(view.release, model_id="net-2"), thresholds=thresholds)
 
 
 def test_a_poor_picture_after_a_change_of_release_is_no_fault() -> None:
