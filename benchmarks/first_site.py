@@ -1,24 +1,24 @@
 """Measures a first site: 200 real people enrolled by one photo each, through the commands a user types.
 
-    python -m benchmarks.first_site [--shared ../shared] [--people 200] [--strangers 1000] [--write]
+    python -m benchmarks.first_site [--shared ../shared] [--people 200] [--strangers 800] [--write]
 
 Enrols a folder of people with `doorward enroll --folder`, then shows their other photos and
-photos of people who are not enrolled to `doorward identify`. `--write` puts the figures into
+photos of people who are not enrolled to `doorward identify`. All of them are of the last two folds, and the
+reference that thresholds start from is made of the first three. `--write` puts the figures into
 docs/experiments/first-site.md.
 """
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.lfw import CACHE, folds_of_people
+from benchmarks.own_reference import TESTED_FOLDS, doorward, leave_tested_out
 from models.evaluation.bounds import binomial_interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,9 +36,11 @@ class Photos:
     strangers: list[Path]
 
 
-def choose(images: Path, people: int, strangers: int) -> Photos:
-    """Choose the first `people` folders by name with several photos, and `strangers` with just one."""
-    folders = {folder.name: sorted(folder.glob("*.jpg")) for folder in sorted(images.iterdir())}
+def choose(shared: Path, people: int, strangers: int) -> Photos:
+    """Choose people of the tested folds: the first by name with several photos, and strangers with one."""
+    images, fold = shared / "data" / "lfw_dev" / "images", folds_of_people(shared)
+    named = [folder for folder in sorted(images.iterdir()) if fold[folder.name] in TESTED_FOLDS]
+    folders = {folder.name: sorted(folder.glob("*.jpg")) for folder in named}
     several = {name: photos for name, photos in folders.items() if len(photos) > 1}
     chosen = dict(list(several.items())[:people])
     return Photos(
@@ -53,33 +55,24 @@ def spoken(folder: str) -> str:
     return folder.replace("_", " ")
 
 
-def doorward(home: Path, *arguments: str) -> list[dict[str, object]]:
-    """Run one command and return its JSON lines."""
-    command = [sys.executable, "-m", "models.cli.app", "--home", str(home), "--json", *arguments]
-    # Status 1 is usual: some photo could not be used, and its line says why.
-    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if shown.returncode not in (0, 1):
-        raise SystemExit(f"doorward {arguments[0]} ended with status {shown.returncode}")
-    return [json.loads(line) for line in shown.stdout.splitlines()]
-
-
-def enrol(home: Path, photos: Photos) -> float:
+def enrol(home: Path, reference: Path, photos: Photos) -> float:
     """Enrol everyone and return the seconds it took."""
     folder = home / "photos"
     for name, photo in photos.enrolled.items():
         (folder / name).mkdir(parents=True)
         shutil.copy(photo, folder / name)
     started = time.perf_counter()
-    doorward(home, "enroll", "--folder", str(folder), "--consent", "measurement")
+    doorward(home, "enroll", "--folder", str(folder), "--consent", "measurement", reference=reference)
     return time.perf_counter() - started
 
 
-def identify(home: Path, photos: list[Path]) -> tuple[list[dict[str, object]], float]:
+def identify(home: Path, reference: Path, photos: list[Path]) -> tuple[list[dict[str, object]], float]:
     """Identify the people on photos; returns the answers and the seconds it took."""
     answers: list[dict[str, object]] = []
     started = time.perf_counter()
     for first in range(0, len(photos), PROBES_A_CALL):
-        answers += doorward(home, "identify", *map(str, photos[first : first + PROBES_A_CALL]))
+        part = map(str, photos[first : first + PROBES_A_CALL])
+        answers += doorward(home, "identify", *part, reference=reference)
     return answers, time.perf_counter() - started
 
 
@@ -103,18 +96,20 @@ def main() -> None:
     parser.add_argument(
         "--shared", type=Path, default=Path(os.environ.get("DOORWARD_SHARED", ROOT.parent / "shared"))
     )
+    parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--people", type=int, default=200)
-    parser.add_argument("--strangers", type=int, default=1000)
+    parser.add_argument("--strangers", type=int, default=800)
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
     given = parser.parse_args()
-    photos = choose(given.shared / "data" / "lfw_dev" / "images", given.people, given.strangers)
+    photos = choose(given.shared, given.people, given.strangers)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         shutil.copytree(ROOT / ".doorward" / "weights", home / "weights")
-        enrol_s = enrol(home, photos)
+        leave_tested_out(reference := home / "reference.npz", given.shared, home / "weights", given.cache)
+        enrol_s = enrol(home, reference, photos)
         enrolled = {str(person["name"]) for person in doorward(home, "people")}
-        mated, mated_s = identify(home, [photo for _, photo in photos.probes])
-        strangers, strangers_s = identify(home, photos.strangers)
+        mated, mated_s = identify(home, reference, [photo for _, photo in photos.probes])
+        strangers, strangers_s = identify(home, reference, photos.strangers)
     judged = [
         (name, answer) for (name, _), answer in zip(photos.probes, mated, strict=True) if name in enrolled
     ]

@@ -1,5 +1,6 @@
-"""`load_views`: Labeled Faces in the Wild, development folds: identities, folds, pairs and vectors."""
+"""Labeled Faces in the Wild, development folds: identities, folds, pairs, vectors and open-set splits."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from models.release.weights import ensure_weights
 from models.vision.alignment import align_face
 from models.vision.detector import YuNetDetector
 from models.vision.pictures import read_picture
+
+CACHE = Path(__file__).resolve().parent.parent / ".doorward" / "benchmarks" / "lfw_views.npz"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,21 @@ def _embed_all(images: Path, weights: Path, cache: Path) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
     names = np.array([f"{path.parent.name}/{path.name}" for path in paths])
     parts = dict(zip(("plain", "mirror", "first", "second_mirror"), views, strict=True))
-    np.savez(cache, paths=names, acquired=acquired, **parts)
+    # Another program may read the file meanwhile: it appears when it is whole.
+    unfinished = cache.with_name(f"{cache.stem}-{os.getpid()}.npz")
+    np.savez(unfinished, paths=names, acquired=acquired, **parts)
+    unfinished.replace(cache)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale rows to length 1, float32; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+def door_vectors(views: LfwViews) -> np.ndarray:
+    """Return the vectors as the door embeds: both alignments averaged, float32 (N, D) unit rows."""
+    return unit(views.first + views.second_mirror)
 
 
 def identities(shared: Path, paths: np.ndarray) -> np.ndarray:
@@ -93,3 +110,25 @@ def folds_of_people(shared: Path) -> dict[str, int]:
 def pairs_of(shared: Path) -> list[Pair]:
     """Read the 3,000 pairs."""
     return read_pairs(shared / "data" / "lfw_dev" / "pairs_dev.txt")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of photographs: each person's templates, their other photographs, and people of one photograph."""
+
+    gallery: dict[str, list[int]]
+    probes: dict[str, list[int]]
+    strangers: list[int]
+
+
+def split_open_set(people: np.ndarray, enrolled: int, inside: np.ndarray) -> Split:
+    """Split photographs: everybody with more than `enrolled` of them is enrolled by the first ones."""
+    rows: dict[str, list[int]] = {}
+    for row in np.flatnonzero(inside):
+        rows.setdefault(str(people[row]), []).append(int(row))
+    known = {name: own for name, own in rows.items() if len(own) > enrolled}
+    return Split(
+        {name: own[:enrolled] for name, own in known.items()},
+        {name: own[enrolled:] for name, own in known.items()},
+        [own[0] for own in rows.values() if len(own) == 1],
+    )

@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.first_site import ROOT, doorward
+from benchmarks.first_site import ROOT
+from benchmarks.own_reference import doorward
 from benchmarks.transfer_report import EXPERIMENTS, render
 
 PEOPLE, PHOTOS = 100, 5

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.domain import Box, Embedding, Face, FaceCrop, Template, Threshold
+from models.domain import Box, Embedding, Face, FaceCrop, ScoreKind, ScoreScale, Template
 from models.errors import EmbeddingError
 from models.events import DoorEvent
 from models.gallery.gallery import Gallery
@@ -22,6 +22,7 @@ from tests.access.door import (
     vector_of,
     view_of,
 )
+from tests.thresholds import gallery_thresholds
 
 POSTER = tuple(Stand(3 + i, left=160 * i, size=150) for i in range(3))
 ADA_BEHIND = Stand(1, left=500, size=100)

@@ -381,7 +381,11 @@ def test_an_export_writes_all_that_is_kept_of_a_person(
 ) -> None:
     run("enroll", "Ada", photo(1, 1), "--consent", "signed")
     (done,) = run("export", "Ada", str(tmp_path / "for-ada"))
-    assert [Path(file).name for file in done["files"]] == ["person.json", "picture-1.png", "picture-1-second.png"]
+    assert [Path(file).name for file in done["files"]] == [
+        "person.json",
+        "picture-1.png",
+        "picture-1-second.png",
+    ]
     assert all(Path(file).is_file() for file in done["files"])
     assert run("export", "Grace", str(tmp_path / "for-grace"), status=1)[-1]["error"] == "unknown_person"
     assert not (tmp_path / "for-grace").exists()
