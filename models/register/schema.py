@@ -1,5 +1,6 @@
 """`StateRow`, `PersonRow`, ...: the tables. They change only through migrations (`migrations/versions`)."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, UniqueCons
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -29,6 +30,30 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Add the zone UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Refuse with ValueError what is no text: a row was written by another program."""
+        return _only_text(super().result_processor(dialect, coltype))
+
+
+class JsonValue(TypeDecorator[Any]):
+    """A dictionary or a list, as JSON."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Refuse with ValueError what is no text: a row was written by another program."""
+        return _only_text(super().result_processor(dialect, coltype))
+
+
+def _only_text(process: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    def checked(value: object) -> object:
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"a column of text holds {type(value).__name__}")
+        return value if process is None else process(value)
+
+    return checked
+
 
 class Base(DeclarativeBase):
     """The root of the mappings."""
@@ -41,23 +66,46 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcDateTime,
+        dict[str, Any]: JsonValue,
+        list[str]: JsonValue,
+    }
+
+
+class AuthenticatedBase(Base):
+    """The root of every table that must not be written without the key.
+
+    `RegisterSession` fills `mac` in when a row is written, checks it when a row is read, and keeps the sum of
+    each table's in the state: a new table is protected by having this base.
+    """
+
+    __abstract__ = True
+
+    mac: Mapped[bytes] = mapped_column(index=True)
 
 
 class StateRow(Base):
-    """The one row with the active key, the active release and the revision."""
+    """The one row with the active key, the active release, the revision, and the sums of the other tables.
+
+    `version` grows with every change of an authenticated row. `next_key_id` is set while keys are changed.
+    `sums` has the sum of each table's authentication codes, encrypted.
+    """
 
     __tablename__ = "state"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_id: Mapped[str]
-    key_check: Mapped[bytes]
+    next_key_id: Mapped[str | None]
+    version: Mapped[int]
     gallery_revision: Mapped[int]
     active_release_id: Mapped[str | None]
     active_model_id: Mapped[str | None]
+    sums: Mapped[bytes]
+    mac: Mapped[bytes]
 
 
-class PersonRow(Base):
+class PersonRow(AuthenticatedBase):
     """A person."""
 
     __tablename__ = "people"
@@ -69,7 +117,7 @@ class PersonRow(Base):
     created_at: Mapped[datetime]
 
 
-class ConsentRow(Base):
+class ConsentRow(AuthenticatedBase):
     """A consent of a person; the newest row counts."""
 
     __tablename__ = "consents"
@@ -81,7 +129,7 @@ class ConsentRow(Base):
     given_at: Mapped[datetime]
 
 
-class CropRow(Base):
+class CropRow(AuthenticatedBase):
     """An aligned crop, encrypted."""
 
     __tablename__ = "crops"
@@ -91,7 +139,7 @@ class CropRow(Base):
     image: Mapped[bytes]
 
 
-class TemplateRow(Base):
+class TemplateRow(AuthenticatedBase):
     """The embedding of a crop by one network, encrypted."""
 
     __tablename__ = "templates"
@@ -105,7 +153,7 @@ class TemplateRow(Base):
 
 
 class EventRow(Base):
-    """A decision or fault. No foreign key: after an erasure it keeps a random id."""
+    """A decision or fault. No foreign key: after an erasure it keeps a random id. Not authenticated."""
 
     __tablename__ = "events"
 
@@ -130,7 +178,7 @@ class EventRow(Base):
     clip_s: Mapped[float | None]
 
 
-class CalibrationRow(Base):
+class CalibrationRow(AuthenticatedBase):
     """What was fitted to the scores of one gallery; the newest row of a release counts."""
 
     __tablename__ = "calibrations"

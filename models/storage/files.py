@@ -12,8 +12,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file whole or not at all: beside `path`, flushed to the disk, then renamed to `path`.
+
+    Args:
+        path, content: which file, and all that is in it afterwards.
+        mode: its permissions, of which the process's umask takes away.
 
     Raises:
         OSError: no space, no permission; `path` is then as it was.
@@ -21,7 +25,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with draft.open("xb") as stream:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:  # noqa: PTH123
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -45,7 +45,7 @@ def with_an_altered_release(settings: Settings) -> Settings:
     """A release is active whose network is not what its manifest says."""
     release_id = save_next_release(releases_folder(settings), ensure_weights(settings.weights.folder))
     with open_register(settings, create=True) as register:
-        register.activate_release(release_id, NEXT_NETWORK, [])
+        register.activate_release(release_id, NEXT_NETWORK)
     network = releases_folder(settings) / release_id / ENCODER_NAME
     network.write_bytes(network.read_bytes()[:-1] + b"?")
     return settings

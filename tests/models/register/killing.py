@@ -40,7 +40,8 @@ def rotate(register: Register) -> None:
 def activate(register: Register) -> None:
     crops = register.crops(Purpose.RECOGNITION)
     templates = [CropEmbedding(crop.crop_id, embedding(7, NEXT_MODEL)) for crop in crops]
-    register.activate_release("release-b", NEXT_MODEL, templates)
+    register.prepare_templates(NEXT_MODEL, templates)
+    register.activate_release("release-b", NEXT_MODEL)
 
 
 def create(register: Register) -> None:
