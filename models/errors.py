@@ -267,18 +267,16 @@ class RegisterRolledBackError(RegisterError):
     """The register is older than what was last written under its key.
 
     Args:
-        found: the version of the register that is there; None when it is older than versions.
-        known: the version that was last written.
+        versions: which version is there, and which one was written before.
     """
 
     code = "register_rolled_back"
 
-    def __init__(self, found: int | None, known: int) -> None:
-        there = "one without a version" if found is None else f"version {found}"
+    def __init__(self, versions: str) -> None:
         super().__init__(
-            f"an older copy of the register was put in its place: {there}, while {known} was written before. "
-            "People who were revoked or erased since may be in it again. If you restored a backup, "
-            "run `doorward accept-backup`; if not, find out who can write the file"
+            f"an older copy of the register was put in its place ({versions}): people who were revoked or "
+            "erased since may be in it again. If you restored a backup, run `doorward accept-backup`; if "
+            "not, find out who can write the file"
         )
 
 

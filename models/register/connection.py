@@ -153,7 +153,7 @@ class RegisterConnection:
         session.keys = self._keys(*ids)
         version = session.state().version
         if version < known_version:
-            raise RegisterRolledBackError(version, known_version)
+            raise RegisterRolledBackError(f"version {version} after {known_version}")
         self._remember(version)
 
     def _keys(self, key_id: str, next_key_id: str | None) -> Keyring:
@@ -234,7 +234,7 @@ class RegisterConnection:
         if is_authenticated(connection):
             check_every_row(connection, self._keys)
         elif known_version and not accept_older:
-            raise RegisterRolledBackError(None, known_version)
+            raise RegisterRolledBackError(f"no version after {known_version}")
         migrate(connection)
         authenticate_every_row(connection, self._keys, known_version)
 

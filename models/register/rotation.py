@@ -1,14 +1,14 @@
 """`change_rows`, `end_rotation`: the steps of a change of keys, each a short transaction."""
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, bindparam, select, update
 
 from models.errors import RegisterError
 from models.register import faces
 from models.register.macs import MAC, Keyring
 from models.register.session import RegisterSession, authenticated_tables, seal_sums
 
-CHUNK_ROWS = 200
-CHUNK_BYTES = 1 << 20
+CHUNK_ROWS = 100
+CHUNK_BYTES = 1 << 19
 """A chunk ends with either: one of pictures is shorter than one of people."""
 SHORT_WAIT_S = 0.1
 
@@ -38,16 +38,18 @@ def _change_chunk(session: RegisterSession, table: Table) -> int:
     (key,) = table.primary_key.columns
     mac = table.c[MAC]
     waiting = select(table).where(mac >= old.key_id, mac < old.key_id + b"\xff" * 33).limit(CHUNK_ROWS)
-    connection, changed, size = session.connection(), [], 0
+    connection, size = session.connection(), 0
+    changed: list[dict[str, object]] = []
     for row in connection.execute(waiting.execution_options(yield_per=1)):
         values = dict(row._mapping)
         session.keys.check(table, values)
         size += faces.encrypt_again(table, values, old.cipher, new.cipher)
-        changed.append((row.mac, values))
+        values[MAC] = new.mac(table, values)
+        session.note_change(table, removed=row.mac, added=values[MAC])
+        written = {name: value for name, value in values.items() if value is not row._mapping[name]}
+        changed.append(written | {"of_row": values[key.name]})
         if size > CHUNK_BYTES:
             break
-    for before, values in changed:
-        values[MAC] = new.mac(table, values)
-        session.note_change(table, removed=before, added=values[MAC])
-        connection.execute(update(table).where(key == values[key.name]).values(values))
+    if changed:
+        connection.execute(update(table).where(key == bindparam("of_row")), changed)
     return len(changed)
