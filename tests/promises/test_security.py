@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from models.domain import COSINE, Threshold
 from models.errors import DoorwardError, RegisterError, RegisterRolledBackError, RegisterTamperedError
-from models.register.records import Calibration, CropEmbedding, PersonStatus, Purpose, ThresholdPurpose
+from models.register.records import Calibration, CropEmbedding, PersonStatus, Purpose
 from models.register.register import Register
 from models.register.schema import AuthenticatedBase, Base
 from models.storage.keys import KeyFile
@@ -49,11 +48,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
         register.add_person("Ada", [face(1), face(2)], "I agree.", at=NOON)
         grace = register.add_person("Grace", [face(3)], "I agree to both.", frozenset(Purpose))
         mary = register.add_person("Mary", [face(4)], "I agree as well.")
-        for value, release_id in ((0.5, "release-a"), (0.6, "release-b")):
-            register.save_calibration(calibration(register, value, release_id))
+        for people, release_id in ((5, "release-a"), (6, "release-b")):
+            register.save_calibration(calibration(register, people, release_id))
         register.append_event(door_event(track=1, reason="recognised", outcome="granted"))
         register.append_event(door_event(track=2))
         register.backup(home / "old.sqlite")
+        register.save_calibration(calibration(register, 4, "release-a"))
         register.erase(mary.person_id)
         register.set_status(grace.person_id, PersonStatus.REVOKED)
         crops = register.crops(Purpose.RECOGNITION)
@@ -63,10 +63,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def calibration(register: Register, value: float, release_id: str) -> Calibration:
-    threshold = Threshold(value, COSINE, MODEL if value < 0.6 else NEXT)
-    purpose = ThresholdPurpose.IDENTIFY if value < 0.6 else ThresholdPurpose.VERIFY
-    return Calibration(release_id, purpose, threshold, register.gallery_revision(), {"a": value}, NOON)
+def calibration(register: Register, people: int, release_id: str) -> Calibration:
+    model_id, tails = (MODEL if people < 6 else NEXT), {"searches": {"highest": [0.1 * people]}}
+    revision = register.gallery_revision()
+    return Calibration(release_id, model_id, revision, people, tails, {"a": people}, NOON)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def outcome(home: Path, *, readers: bool = True) -> tuple[str, str]:
                 register.person_file(person.person_id)
             for purpose in Purpose:
                 register.crops(purpose)
-            register.latest_calibrations("release-b")
+            register.latest_calibration("release-b")
         except DoorwardError as error:
             return error.code, "reader"
     return UNNOTICED, NOT_POSSIBLE

@@ -1,4 +1,6 @@
-"""Kills a process before every statement of an action in turn (every fourth of the first start), and says what the register holds afterwards.
+"""Kills a process before every statement of an action in turn, and says what the register holds afterwards.
+
+Of the first start, before every fourth.
 
 Run as `python -m tests.models.register.killing ACTION FOLDER`: one JSON line per kill. A process of its own
 forks, so that threads of other tests are not forked with it.
