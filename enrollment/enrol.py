@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from enrollment.duplicates import DuplicateIndex
 from enrollment.people import purposes_of_consent
@@ -16,12 +17,14 @@ from models.errors import (
     ReleaseError,
     RevokedPersonError,
 )
-from models.evaluation.thresholds import Thresholds
 from models.ports import Clock
 from models.register.records import EnrolledFace, Person, PersonStatus, Purpose
 from models.register.register import Register
 from models.release.store import Release
 from models.vision.analysis import FaceAnalyser
+
+if TYPE_CHECKING:
+    from models.evaluation.thresholds import Thresholds
 
 ATTEMPTS = 5
 """How often an enrolment is tried anew because people changed between looking for duplicates and writing."""
@@ -78,7 +81,7 @@ class EnrolmentService:
         register: Register,
         analyser: FaceAnalyser,
         release: Release,
-        thresholds: Callable[[], Thresholds],
+        thresholds: "Callable[[], Thresholds]",
         *,
         lookalike_margin: float = 0.05,
         after_change: Callable[[], None] = lambda: None,

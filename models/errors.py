@@ -31,6 +31,8 @@ reaches a program.
     │   ├── RegisterLockedError   another process holds the database
     │   ├── RegisterChangedError  somebody else changed people since they were looked at
     │   ├── StorageFullError      no space left to write an event or a template
+    │   ├── RegisterTamperedError    rows were written without the key
+    │   ├── RegisterRolledBackError  an older copy of the register was put in its place
     │   └── EncryptionKeyError    the encryption key is absent, malformed or not the one used
     ├── ReleaseError              a release is incomplete, altered, or was refused by the gate
     ├── CalibrationError          too little data, or data that contradicts itself
@@ -243,6 +245,39 @@ class StorageFullError(RegisterError):
 
     code = "storage_full"
     status = 507
+
+
+class RegisterTamperedError(RegisterError):
+    """Rows of the register were changed, added, removed or put back without its key.
+
+    Args:
+        table: where it was noticed.
+    """
+
+    code = "register_tampered"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"{table} in the register are damaged or were tampered with, so that nothing in it counts: "
+            "restore the database from a backup, and find out who can write the file"
+        )
+
+
+class RegisterRolledBackError(RegisterError):
+    """The register is older than what was last written under its key.
+
+    Args:
+        versions: which version is there, and which one was written before.
+    """
+
+    code = "register_rolled_back"
+
+    def __init__(self, versions: str) -> None:
+        super().__init__(
+            f"an older copy of the register was put in its place ({versions}): people who were revoked or "
+            "erased since may be in it again. If you restored a backup, run `doorward accept-backup`; if "
+            "not, find out who can write the file"
+        )
 
 
 class EncryptionKeyError(RegisterError):

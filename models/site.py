@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.domain import Threshold
 from models.encoders.flipped import FlippedEncoder
 from models.encoders.openvino import OpenVinoEncoder
 from models.errors import RegisterAbsentError, ReleaseError
-from models.evaluation.recalibration import site_thresholds
-from models.evaluation.thresholds import GalleryThresholds, Thresholds
 from models.gallery.gallery import Gallery
 from models.ports import Encoder
 from models.register.register import Register
@@ -22,6 +21,9 @@ from models.storage.keys import KeyFile
 from models.vision.analysis import FaceAnalyser
 from models.vision.detector import YuNetDetector
 from models.vision.quality import QualityLimits
+
+if TYPE_CHECKING:
+    from models.evaluation.thresholds import GalleryThresholds, Thresholds
 
 ATTEMPTS = 3
 
@@ -42,7 +44,7 @@ class SiteView:
     release: Release
     encoder: Encoder
     gallery: Gallery
-    thresholds: GalleryThresholds
+    thresholds: "GalleryThresholds"
 
     @property
     def threshold(self) -> Threshold:
@@ -69,6 +71,9 @@ class Site:
             CalibrationError: there is no threshold for it.
             RegisterError: the register cannot be read.
         """
+        # SciPy takes a while to import, and most commands do without it.
+        from models.evaluation.recalibration import site_thresholds
+
         for _ in range(ATTEMPTS):
             release, encoder = self._load(self.register.active_release_id() or PRETRAINED_ID)
             snapshot = self.register.snapshot(release.release_id, release.model_id)
@@ -94,7 +99,7 @@ class Site:
         """The active release's network."""
         return self._load(self.register.active_release_id() or PRETRAINED_ID)[1]
 
-    def thresholds(self) -> Thresholds:
+    def thresholds(self) -> "Thresholds":
         """Look up thresholds of the active release from what this returns, for galleries of any size.
 
         Raises:
@@ -102,6 +107,8 @@ class Site:
             CalibrationError: it is not known how strangers score with it.
             RegisterError: the register cannot be read.
         """
+        from models.evaluation.recalibration import site_thresholds
+
         release = self.release
         return site_thresholds(release, self.register.latest_calibration(release.release_id), self.settings)
 

@@ -27,6 +27,7 @@ CAMERA_GROUP = "doorward.camera"
 class LineType(StrEnum):
     """What a line of JSON is: its `type`. docs/reference/json.md lists the keys of each."""
 
+    ACCEPTED_BACKUP = "accepted_backup"
     ADDRESS = "address"
     BACKUP = "backup"
     CALIBRATION = "calibration"

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from models.domain import PersonId
 from models.errors import InputError
 from models.register.faults import damaged_rows
 from models.register.records import Change, ChangeAction, SubjectKind
 from models.register.schema import ChangeRow
+from models.register.session import RegisterSession, table_of
 
 MAX_ACTOR_LENGTH = 100
 
@@ -57,7 +57,7 @@ def check_actor(actor: str) -> str:
 
 
 def record_change(
-    session: Session,
+    session: RegisterSession,
     actor: str,
     action: ChangeAction,
     subject_id: str,
@@ -88,7 +88,7 @@ def record_change(
 
 
 def list_changes(
-    session: Session,
+    session: RegisterSession,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -96,6 +96,7 @@ def list_changes(
     limit: int | None = None,
 ) -> list[Change]:
     """Return the newest `limit` matching changes of the time [since, until), oldest first."""
+    session.check_complete(table_of(ChangeRow))
     query = select(ChangeRow).order_by(ChangeRow.change_id.desc()).limit(limit)
     if since is not None:
         query = query.where(ChangeRow.at >= since)
@@ -106,13 +107,10 @@ def list_changes(
     return [_change(row) for row in session.scalars(query)][::-1]
 
 
-def forget_person(session: Session, person_id: PersonId, random_id: str) -> None:
+def forget_person(session: RegisterSession, person_id: PersonId, random_id: str) -> None:
     """Take a person out of the log: the changes stay, with a random id and without their values."""
-    session.execute(
-        update(ChangeRow)
-        .where(ChangeRow.subject_id == person_id)
-        .values(subject_id=random_id, old=None, new=None)
-    )
+    for row in session.scalars(select(ChangeRow).where(ChangeRow.subject_id == person_id)):
+        row.subject_id, row.old, row.new = random_id, None, None
 
 
 def _change(row: ChangeRow) -> Change:

@@ -2,20 +2,25 @@
 
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
-from models.errors import EncryptionKeyError, RegisterError
-from models.register import changes, faces, state
+from models.errors import EncryptionKeyError, RegisterError, RegisterRolledBackError
+from models.register import changes, state
+from models.register.authenticate import authenticate_every_row, check_every_row, is_authenticated
 from models.register.database import WRITE, migrate, open_engine, schema_revision
 from models.register.faults import typed_faults
+from models.register.macs import Keyring, RowKey
 from models.register.records import ChangeAction
-from models.register.schema import SCHEMA_REVISION
+from models.register.rotation import SHORT_WAIT_S, change_rows, end_rotation
+from models.register.schema import SCHEMA_REVISION, StateRow
+from models.register.session import RegisterSession, lost_state
 from models.storage.files import sync_folder
 from models.storage.keys import Cipher, KeyFile
 
@@ -27,78 +32,97 @@ class RegisterConnection:
         """Open only; `open` also prepares the schema and checks the key."""
         self._path = path
         self._key = key
-        self._known: Cipher | None = None
+        self._found: dict[str, RowKey] = {}
+        self._seen_version = 0
         with typed_faults(path):
             self.engine = open_engine(path, busy_timeout_s)
             self._file = _identity(path)
 
     @classmethod
-    def open(cls, path: Path, key: bytes | KeyFile, busy_timeout_s: float) -> Self:
-        """Open, migrate and check; see `Register.open` for what is raised."""
+    def open(
+        cls, path: Path, key: bytes | KeyFile, busy_timeout_s: float, *, accept_older: bool = False
+    ) -> Self:
+        """Open, migrate and check; see `Register.open` and `accept_backup` for what is raised."""
         connection = cls(path, key, busy_timeout_s)
         try:
-            connection._prepare_under_rotations()
+            connection._prepare_under_rotations(accept_older=accept_older)
         except BaseException:
             connection.engine.dispose()
             raise
         return connection
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[RegisterSession]:
         """Begin a transaction that reads one state of the database, whatever others write meanwhile."""
         with typed_faults(self._path):
             self._check_file()
-            with Session(self.engine) as session, session.begin():
+            # Looked up before the transaction begins: later it may know of a change that this one cannot see.
+            known = self._known_version()
+            session = RegisterSession(self.engine, lambda session: self._begin(session, known))
+            with session, session.begin():
                 yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[RegisterSession]:
         """Begin a transaction with the write lock; after an exception nothing of it is stored."""
         engine = self.engine.execution_options(**{WRITE: True})
+        session = RegisterSession(engine, lambda session: self._begin(session, self._known_version()))
         with typed_faults(self._path):
             self._check_file()
-            with Session(engine) as session, session.begin():
+            with session, session.begin():
                 yield session
+                version = session.write_state()
+        if version is not None:
+            self._remember(version)
 
-    def cipher(self, session: Session) -> Cipher:
-        """Return the key of this transaction; another process may have changed it since the last one.
+    @contextmanager
+    def writing_chunk(self) -> Iterator[RegisterSession]:
+        """The same for one of many short transactions; waits afterwards, so that others get their turn.
 
-        Raises:
-            EncryptionKeyError: it is absent or another register's.
+        Whoever waits for the lock looks for it now and then: without a pause it would always be taken again.
         """
-        key_id = state.state_of(session).key_id
-        known = self._known  # read once: another thread may replace it at any moment
-        if known is None or known.key_id != key_id:
-            known = self._find_key(key_id)
-            state.check_key(session, known)
-            self._known = known
-        return known
+        started_s = time.perf_counter()
+        with self.writing() as session:
+            yield session
+        time.sleep(min(SHORT_WAIT_S, 2 * (time.perf_counter() - started_s)))
 
     def rotate_key(self, actor: str) -> str:
         """Encrypt everything under a fresh key; see `Register.rotate_key`. The change log names `actor`."""
         if not isinstance(self._key, KeyFile):
             raise EncryptionKeyError("only a key in a file can be changed: open the register with the file")
         with self.writing() as session:
-            old = self.cipher(session)
-            self._key.promote(old.key_id)
-            self._key.remove_candidates()
-            new = self._key.create_candidate()
-            faces.encrypt_again(session, old, new)
-            state.change_key(session, new)
-            changes.record_change(
-                session,
-                actor,
-                ChangeAction.KEY_ROTATED,
-                new.key_id,
-                old={"key_id": old.key_id},
-                new={"key_id": new.key_id},
-            )
-        self._key.promote(new.key_id)
-        return new.key_id
+            row = session.state()
+            old_key_id = row.key_id
+            self._key.promote(row.key_id)
+            if row.next_key_id is None:
+                self._key.remove_candidates()
+                row.next_key_id = self._key.create_candidate().key_id
+            key_id = row.next_key_id
+        while True:
+            with self.writing_chunk() as session:
+                if session.state().next_key_id != key_id:  # another process has come to the end
+                    break
+                if not change_rows(session):
+                    end_rotation(session)
+                    changes.record_change(
+                        session,
+                        actor,
+                        ChangeAction.KEY_ROTATED,
+                        key_id,
+                        old={"key_id": old_key_id},
+                        new={"key_id": key_id},
+                    )
+                    break
+        self._key.promote(key_id)
+        self.empty_log()
+        return key_id
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the database as it is now, while others read and write; see `Register.backup`."""
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with self.reading() as session:
+            if session.state().next_key_id is not None:
+                raise RegisterError("its key is being changed: end that with `doorward key rotate` first")
         with typed_faults(self._path), self.engine.connect() as connection:
             self._check_file()
             driver = connection.connection.driver_connection
@@ -123,6 +147,7 @@ class RegisterConnection:
         with typed_faults(self._path), self.engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None, "an open connection has its driver's connection"  # noqa: S101
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the long part, while others write
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check_file(self) -> None:
@@ -130,45 +155,98 @@ class RegisterConnection:
         if _identity(self._path) != self._file:
             raise RegisterError(f"{self._path} was replaced while in use: start this program again")
 
-    def _find_key(self, key_id: str) -> Cipher:
+    def _begin(self, session: RegisterSession, known_version: int) -> None:
+        """Find the keys of a transaction, and check the state: another process may have changed both."""
+        ids = session.execute(select(StateRow.key_id, StateRow.next_key_id)).one_or_none()
+        if ids is None:
+            raise lost_state()
+        session.keys = self._keys(*ids)
+        version = session.state().version
+        if version < known_version:
+            raise RegisterRolledBackError(f"version {version} after {known_version}")
+        self._remember(version)
+
+    def _keys(self, key_id: str, next_key_id: str | None) -> Keyring:
+        found = {each: self._find_key(each) for each in (key_id, next_key_id) if each is not None}
+        self._found = found  # a key that is no longer in force is forgotten
+        return Keyring(found[key_id], found.get(next_key_id or ""))
+
+    def _find_key(self, key_id: str) -> RowKey:
+        known = self._found.get(key_id)
+        if known is not None:
+            return known
         if isinstance(self._key, KeyFile):
-            return self._key.find(key_id)
+            return RowKey(self._key.find(key_id))
         cipher = Cipher(self._key)
         if cipher.key_id != key_id:
             raise EncryptionKeyError(
                 "this is not the key the register was written with: restore the right one"
             )
-        return cipher
+        return RowKey(cipher)
 
-    def _prepare_under_rotations(self) -> None:
+    def _known_version(self) -> int:
+        """The highest version of the state that this process or the file beside the key knows of."""
+        written = self._key.version_file.read() if isinstance(self._key, KeyFile) else None
+        return max(self._seen_version, written or 0)
+
+    def _remember(self, version: int) -> None:
+        if version > self._known_version() and isinstance(self._key, KeyFile):
+            self._key.version_file.raise_to(version)
+        self._seen_version = max(self._seen_version, version)
+
+    def _prepare_under_rotations(self, *, accept_older: bool) -> None:
         """Prepare; again where a rotation came in between, after which the old key is gone."""
         while True:
             before = self._key_id()
             try:
-                self._prepare()
+                self._prepare(accept_older=accept_older)
                 return
             except EncryptionKeyError:
                 if self._key_id() == before:
                     raise
 
     def _key_id(self) -> str | None:
-        """The id of the key in force; None in a register that has not begun."""
-        with self.reading() as session:
-            current = schema_revision(session.connection()) == SCHEMA_REVISION
-            return state.state_of(session).key_id if current and state.state_exists(session) else None
+        """The id of the key in force; None in a register of another schema."""
+        with typed_faults(self._path), self.engine.connect() as connection:
+            if schema_revision(connection) != SCHEMA_REVISION:
+                return None
+            return connection.execute(select(StateRow.key_id)).scalar()
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, accept_older: bool) -> None:
         """Migrate if needed, create the state if new, and check the key. Takes no lock when all is done."""
-        with self.reading() as session:
-            if schema_revision(session.connection()) == SCHEMA_REVISION and state.state_exists(session):
-                self.cipher(session)
-                return
-        with self.writing() as session:
-            migrate(session.connection())
-            if not state.state_exists(session):
-                key = self._key
-                state.create_state(session, key.load_or_create() if isinstance(key, KeyFile) else Cipher(key))
-            self.cipher(session)
+        if not accept_older:
+            with self.reading() as session:
+                if schema_revision(session.connection()) == SCHEMA_REVISION:
+                    session.state()
+                    return
+        with typed_faults(self._path):
+            engine = self.engine.execution_options(**{WRITE: True})
+            known = self._known_version()
+            floor = 0 if accept_older else known
+            with (
+                RegisterSession(engine, lambda session: self._begin(session, floor)) as session,
+                session.begin(),
+            ):
+                connection = session.connection()
+                found = schema_revision(connection)
+                if found is None:
+                    migrate(connection)
+                    key = self._key
+                    cipher = key.load_or_create() if isinstance(key, KeyFile) else Cipher(key)
+                    state.create_state(session, cipher, Keyring(RowKey(cipher)), known)
+                elif accept_older or found != SCHEMA_REVISION:
+                    self._upgrade(connection, known, accept_older=accept_older)
+                version = session.state().version
+        self._remember(version)
+
+    def _upgrade(self, connection: Connection, known_version: int, *, accept_older: bool) -> None:
+        """Check every row, migrate, and give every row its code anew."""
+        if is_authenticated(connection):
+            check_every_row(connection, self._keys)
+        elif known_version and not accept_older:
+            raise RegisterRolledBackError(f"no version after {known_version}")
+        migrate(connection)
+        authenticate_every_row(connection, self._keys, known_version)
 
 
 def _identity(path: Path) -> tuple[int, int]:

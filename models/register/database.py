@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -55,22 +56,28 @@ def migrate(connection: Connection) -> None:
     """Run the migrations that the database lacks, in the transaction of `connection`.
 
     Raises:
-        RegisterError: a newer version of Doorward has written it.
+        RegisterError: a newer version of Doorward has written it, or none has.
     """
     found = schema_revision(connection)
     if found == SCHEMA_REVISION:
         return
+    if found is not None and not re.fullmatch(r"\d{4}", str(found)):
+        raise RegisterError(f"no Doorward wrote the register (schema {found!r}): restore it from a backup")
     if found is not None and found > SCHEMA_REVISION:
         raise RegisterError(f"a newer Doorward wrote the register (schema {found}): update this one")
     # Imported late: a door that starts on an up-to-date register does not need it.
     from alembic import command
     from alembic.config import Config
+    from alembic.util.exc import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise RegisterError(f"the register cannot be updated: {error}: restore it from a backup") from error
 
 
 def schema_revision(connection: Connection) -> str | None:

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Set
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import aliased
 
 from models.domain import PersonId
 from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
@@ -15,6 +15,7 @@ from models.register import changes
 from models.register.faults import damaged_rows
 from models.register.records import Consent, Person, PersonOverview, PersonStatus, Purpose
 from models.register.schema import ConsentRow, CropRow, EventRow, PersonRow, TemplateRow
+from models.register.session import RegisterSession, table_of
 
 MAX_NAME_LENGTH = 200
 
@@ -38,19 +39,21 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", clean_name(name)).casefold()
 
 
-def all_people(session: Session) -> list[Person]:
+def all_people(session: RegisterSession) -> list[Person]:
     """Return all people, ordered by name."""
+    session.check_complete(table_of(PersonRow))
     return [_person(row) for row in session.scalars(select(PersonRow).order_by(PersonRow.name_key))]
 
 
-def count_active(session: Session) -> int:
+def count_active(session: RegisterSession) -> int:
     """Return how many people may be recognised."""
     query = select(func.count()).select_from(PersonRow).where(PersonRow.status == PersonStatus.ACTIVE)
     return session.scalar(query) or 0
 
 
-def overview(session: Session) -> list[PersonOverview]:
-    """Everyone, by name, with the number of stored crops and the newest consent; one query."""
+def overview(session: RegisterSession) -> list[PersonOverview]:
+    """Everyone, by name, with the number of stored crops and the newest consent; one query for all."""
+    session.check_complete(table_of(PersonRow), table_of(CropRow), table_of(ConsentRow))
     photos = (
         select(func.count()).select_from(CropRow).where(CropRow.person_id == PersonRow.person_id)
     ).scalar_subquery()
@@ -69,7 +72,7 @@ def overview(session: Session) -> list[PersonOverview]:
     ]
 
 
-def person_row(session: Session, person_id: PersonId) -> PersonRow:
+def person_row(session: RegisterSession, person_id: PersonId) -> PersonRow:
     """Return the row of a person. Raises UnknownPersonError."""
     row = session.get(PersonRow, person_id)
     if row is None:
@@ -77,18 +80,18 @@ def person_row(session: Session, person_id: PersonId) -> PersonRow:
     return row
 
 
-def one_person(session: Session, person_id: PersonId) -> Person:
+def one_person(session: RegisterSession, person_id: PersonId) -> Person:
     """Return a person by id. Raises UnknownPersonError."""
     return _person(person_row(session, person_id))
 
 
-def find_person(session: Session, name: str) -> Person | None:
+def find_person(session: RegisterSession, name: str) -> Person | None:
     """Find a person by name, without regard to case; None when there is none."""
     row = session.scalar(select(PersonRow).where(PersonRow.name_key == name_key(name)))
     return None if row is None else _person(row)
 
 
-def person_named(session: Session, name: str) -> Person:
+def person_named(session: RegisterSession, name: str) -> Person:
     """A person by name, without regard to case.
 
     Raises:
@@ -104,7 +107,7 @@ def person_named(session: Session, name: str) -> Person:
     raise UnknownPersonError(f"nobody is enrolled as {clean_name(name)}{hint}")
 
 
-def insert_person(session: Session, name: str, at: datetime) -> Person:
+def insert_person(session: RegisterSession, name: str, at: datetime) -> Person:
     """Add a new, active person.
 
     Raises:
@@ -129,7 +132,7 @@ def insert_person(session: Session, name: str, at: datetime) -> Person:
 
 
 def insert_consent(
-    session: Session, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime
+    session: RegisterSession, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime
 ) -> None:
     """Record what a person agreed to; it replaces what was agreed before.
 
@@ -144,7 +147,7 @@ def insert_consent(
     session.add(row)
 
 
-def consent_of(session: Session, person_id: PersonId) -> Consent:
+def consent_of(session: RegisterSession, person_id: PersonId) -> Consent:
     """A person's newest consent, which is the one in force. Raises UnknownPersonError, ConsentError."""
     recorded = consents_of(session, person_id)
     if not recorded:
@@ -152,20 +155,20 @@ def consent_of(session: Session, person_id: PersonId) -> Consent:
     return recorded[-1]
 
 
-def purposes_of(session: Session, person_id: PersonId) -> list[str] | None:
+def purposes_of(session: RegisterSession, person_id: PersonId) -> list[str] | None:
     """What a person's newest consent covers, sorted; None when none is on record."""
     recorded = consents_of(session, person_id)
     return sorted(map(str, recorded[-1].purposes)) if recorded else None
 
 
-def consents_of(session: Session, person_id: PersonId) -> list[Consent]:
+def consents_of(session: RegisterSession, person_id: PersonId) -> list[Consent]:
     """Every consent of a person, oldest first. Raises UnknownPersonError."""
     person_row(session, person_id)
     query = select(ConsentRow).where(ConsentRow.person_id == person_id).order_by(ConsentRow.id)
     return [_consent(row) for row in session.scalars(query)]
 
 
-def erase_person(session: Session, person_id: PersonId) -> str:
+def erase_person(session: RegisterSession, person_id: PersonId) -> str:
     """Delete all data of a person. Raises UnknownPersonError.
 
     Returns:
@@ -176,7 +179,7 @@ def erase_person(session: Session, person_id: PersonId) -> str:
     for column in (EventRow.person_id, EventRow.runner_up_id):
         session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
-        session.execute(delete(table).where(table.person_id == person_id))
+        session.delete_rows(table, table.person_id == person_id)
     changes.forget_person(session, person_id, random_id)
     return random_id
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy.orm import Session
-
 from models.domain import PersonId, Template
 from models.errors import InputError, RegisterChangedError, RegisterError, RevokedPersonError
 from models.events import DoorEvent
@@ -30,10 +28,17 @@ from models.register.records import (
     Snapshot,
     StoredCrop,
 )
-from models.register.schema import ChangeRow, EventRow
+from models.register.schema import ChangeRow, ConsentRow, EventRow, PersonRow
+from models.register.session import RegisterSession, authenticated_tables, table_of
 from models.storage.keys import KeyFile
 
 BUSY_TIMEOUT_S = 5.0
+
+DOOR_TABLES = tuple(
+    table for table in authenticated_tables() if table.name not in ("changes", "gate_attempts")
+)
+"""What a door checks as a whole when it loads: not the logs, which grow with time and decide nothing."""
+CONSENT_TABLES = (table_of(PersonRow), table_of(ConsentRow))
 
 
 class Register:
@@ -70,6 +75,8 @@ class Register:
         Raises:
             InputError: the actor is no such text.
             EncryptionKeyError: the key is absent, malformed, readable by others, or another register's.
+            RegisterTamperedError: its state was written without the key.
+            RegisterRolledBackError: it is older than what was last written under the key.
             RegisterError: not a database, damaged, made by another program, readable by others, or not
                 accessible.
         """
@@ -86,6 +93,20 @@ class Register:
             InputError: it is no such text.
         """
         return type(self)(self._connection, actor)
+
+    @classmethod
+    def accept_backup(cls, path: Path | str, key: bytes | KeyFile) -> Self:
+        """Open a restored backup, which is older than what was written last under its key.
+
+        Every row is checked. From then on it counts as the newest, and the register that it replaced as old.
+        A backup from before rows were authenticated is taken as it is.
+
+        Raises:
+            RegisterTamperedError: a row was changed, added, removed or put back without the key.
+            EncryptionKeyError, RegisterError: as `open`.
+        """
+        connection = RegisterConnection.open(Path(path), key, BUSY_TIMEOUT_S, accept_older=True)
+        return cls(connection, changes.shell_actor())
 
     def close(self) -> None:
         """Close the database; may be called twice."""
@@ -134,11 +155,13 @@ class Register:
     def consents(self, person_id: PersonId) -> list[Consent]:
         """Every consent of a person, oldest first; the last one is in force. Raises UnknownPersonError."""
         with self._connection.reading() as session:
+            session.check_complete(*CONSENT_TABLES)
             return people.consents_of(session, person_id)
 
     def consent(self, person_id: PersonId) -> Consent:
         """A person's newest consent, which is the one in force. Raises UnknownPersonError, ConsentError."""
         with self._connection.reading() as session:
+            session.check_complete(*CONSENT_TABLES)
             return people.consent_of(session, person_id)
 
     def add_person(
@@ -168,11 +191,11 @@ class Register:
             raise RegisterError("a person needs at least one face")
         at = at or datetime.now(UTC)
         with self._connection.writing() as session:
-            if seen_revision not in (None, state.state_of(session).gallery_revision):
+            if seen_revision not in (None, session.state().gallery_revision):
                 raise RegisterChangedError("people have changed in the meantime: try again")
             person = people.insert_person(session, name, at)
             people.insert_consent(session, person.person_id, consent_text, purposes, at)
-            faces.insert_faces(session, self._connection.cipher(session), person.person_id, enrolled)
+            faces.insert_faces(session, person.person_id, enrolled)
             state.bump_revision(session)
             self._record_change(
                 session,
@@ -214,7 +237,7 @@ class Register:
             else:
                 self._insert_consent(session, person_id, consent_text, purposes, at)
             before = faces.count_crops(session, person_id)
-            faces.insert_faces(session, self._connection.cipher(session), person_id, enrolled)
+            faces.insert_faces(session, person_id, enrolled)
             state.bump_revision(session)
             photos = faces.count_crops(session, person_id)
             self._record_change(
@@ -253,11 +276,12 @@ class Register:
     def person_file(self, person_id: PersonId) -> PersonFile:
         """All that is kept of a person. Raises UnknownPersonError."""
         with self._connection.reading() as session:
+            session.check_complete()
             return PersonFile(
                 people.one_person(session, person_id),
                 tuple(people.consents_of(session, person_id)),
-                tuple(faces.crops_of(session, self._connection.cipher(session), person_id)),
-                tuple(faces.embeddings_of(session, self._connection.cipher(session), person_id)),
+                tuple(faces.crops_of(session, person_id)),
+                tuple(faces.embeddings_of(session, person_id)),
                 tuple(events.events_of(session, person_id)),
                 tuple(changes.list_changes(session, person_id=person_id)),
             )
@@ -278,12 +302,23 @@ class Register:
     ) -> list[Template]:
         """Return the templates of one network, of active people or of those with other statuses."""
         with self._connection.reading() as session:
-            return faces.templates_of(session, self._connection.cipher(session), model_id, statuses)
+            return faces.templates_of(session, model_id, statuses)
 
     def crops(self, purpose: Purpose = Purpose.TRAINING) -> list[StoredCrop]:
-        """Return the crops of everybody not revoked whose consent covers `purpose`."""
+        """Return the crops of everybody not revoked whose consent covers `purpose`, all in memory."""
         with self._connection.reading() as session:
-            return faces.stored_crops(session, self._connection.cipher(session), Purpose(purpose))
+            return faces.crops_by_id(session, faces.crop_ids(session, Purpose(purpose)))
+
+    def crops_by_id(self, crop_ids: Sequence[str]) -> list[StoredCrop]:
+        """Return the crops of these ids, ordered by id; those erased in the meantime are left out."""
+        with self._connection.reading() as session:
+            return faces.crops_by_id(session, crop_ids)
+
+    def crops_lacking_templates(self, model_id: str) -> list[str]:
+        """Return the ids of all crops that have no template of a network, those of revoked people too."""
+        with self._connection.reading() as session:
+            session.check_complete()
+            return faces.crops_lacking_templates(session, model_id)
 
     # --- events -------------------------------------------------------------------------------------------
 
@@ -343,7 +378,7 @@ class Register:
 
     def _record_change(
         self,
-        session: Session,
+        session: RegisterSession,
         action: ChangeAction,
         subject_id: str,
         *,
@@ -353,7 +388,12 @@ class Register:
         changes.record_change(session, self._actor, action, subject_id, old=old, new=new)
 
     def _insert_consent(
-        self, session: Session, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None
+        self,
+        session: RegisterSession,
+        person_id: PersonId,
+        text: str,
+        purposes: Set[Purpose],
+        at: datetime | None,
     ) -> None:
         before = people.purposes_of(session, person_id)
         people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
@@ -370,60 +410,66 @@ class Register:
     def gallery_revision(self) -> int:
         """Return the revision; it grows when people, templates, release or thresholds change."""
         with self._connection.reading() as session:
-            return state.state_of(session).gallery_revision
+            return session.state().gallery_revision
 
     def active_release_id(self) -> str | None:
         """Return the active release's id; None until one was activated: then the pretrained one is active."""
         with self._connection.reading() as session:
-            return state.state_of(session).active_release_id
+            return session.state().active_release_id
 
     def snapshot(self, release_id: str, model_id: str) -> Snapshot:
-        """Read all that a door needs for a release in one transaction."""
+        """Read all that a door needs for a release in one transaction.
+
+        Raises:
+            RegisterTamperedError: a row of any table was added, removed or put back without the key, or one
+                that is needed here was changed.
+        """
         with self._connection.reading() as session:
-            row = state.state_of(session)
+            row = session.state()
+            templates = faces.templates_of(session, model_id, (PersonStatus.ACTIVE,))
+            session.check_complete(*DOOR_TABLES)
             return Snapshot(
                 gallery_revision=row.gallery_revision,
                 active_release_id=row.active_release_id,
-                templates=tuple(
-                    faces.templates_of(
-                        session, self._connection.cipher(session), model_id, (PersonStatus.ACTIVE,)
-                    )
-                ),
+                templates=tuple(templates),
                 calibration=releases.latest_calibration(session, release_id),
             )
 
+    def prepare_templates(self, model_id: str, embeddings: Sequence[CropEmbedding]) -> None:
+        """Store templates of a network that is not active: doors see them once it is.
+
+        Call it for some crops at a time: it holds the write lock, which doors need for every event.
+
+        Args:
+            model_id: the network.
+            embeddings: of stored crops; they replace what the network said of the same crops before. Crops
+                that were erased in the meantime are skipped.
+
+        Raises:
+            ReleaseError: the network is the active one, or an embedding is of another.
+        """
+        with self._connection.writing_chunk() as session:
+            releases.prepare_templates(session, model_id, embeddings)
+
     def activate_release(
-        self,
-        release_id: str,
-        model_id: str,
-        embeddings: Sequence[CropEmbedding],
-        *,
-        instead_of: Collection[str | None] | None = None,
+        self, release_id: str, model_id: str, *, instead_of: Collection[str | None] | None = None
     ) -> int:
-        """Make a release active and store its templates, in one transaction; returns the new revision.
+        """Make a release active whose templates were prepared; returns the new revision.
 
         The templates of other networks stay, so that a rollback is this call with the other name.
 
         Args:
             release_id: of a release whose files are on disk.
             model_id: its network.
-            embeddings: of every stored crop (`crops(Purpose.RECOGNITION)`) that has none of this network yet.
             instead_of: the ids of which one must be the active release until then; None takes any.
 
         Raises:
             RegisterChangedError: the active release is none of `instead_of`.
-            ReleaseError: a crop would have no template of the network, or one is of another network.
+            ReleaseError: a crop has no template of the network (`crops_lacking_templates`).
         """
         with self._connection.writing() as session:
-            before = state.state_of(session).active_release_id
-            revision = releases.activate(
-                session,
-                self._connection.cipher(session),
-                release_id,
-                model_id,
-                embeddings,
-                instead_of=instead_of,
-            )
+            before = session.state().active_release_id
+            revision = releases.activate(session, release_id, model_id, instead_of=instead_of)
             self._record_change(
                 session,
                 ChangeAction.RELEASE_ACTIVATED,
@@ -493,7 +539,8 @@ class Register:
 
         Raises:
             InputError: there is something at `path`, or its folder is absent.
-            StorageFullError, RegisterError: the copy cannot be written, or the database is damaged.
+            StorageFullError, RegisterError: the copy cannot be written, the database is damaged, or its key
+                is being changed.
         """
         if path.exists():
             raise InputError(f"{path} exists already: name a new file; nothing was overwritten")
@@ -504,13 +551,15 @@ class Register:
     # --- the key ------------------------------------------------------------------------------------------
 
     def rotate_key(self) -> str:
-        """Encrypt everything under a fresh key; returns the new key's id.
+        """Encrypt and authenticate everything under a fresh key; returns the new key's id.
 
-        The fresh key lies beside the old one before the transaction begins to use it, and takes the old one's
-        name after the commit. Killed in between, the register finds the key that fits by its id.
+        It happens in many short transactions, between which others read and write. The fresh key lies beside
+        the old one from before the first until after the last, and takes the old one's name then. Killed in
+        between, the register needs both, finds them, and is brought to the end by calling this again.
 
         Raises:
             EncryptionKeyError: the key was not given as a file, or the new one cannot be written.
+            RegisterTamperedError: a row was changed without the key.
         """
         return self._connection.rotate_key(self._actor)
 

@@ -1,15 +1,15 @@
 """`insert_release`, `record_of`, `insert_attempt`: releases that the site made, and attempts of the gate."""
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from models.domain import PersonId
 from models.errors import ReleaseError
 from models.register.records import GateAttempt, ReleaseRecord
 from models.register.schema import GateAttemptRow, PersonRow, ReleaseRow
+from models.register.session import RegisterSession, table_of
 
 
-def insert_release(session: Session, record: ReleaseRecord) -> None:
+def insert_release(session: RegisterSession, record: ReleaseRecord) -> None:
     """Store a release that was made here; who was erased in the meantime is not listed.
 
     Raises:
@@ -33,19 +33,21 @@ def insert_release(session: Session, record: ReleaseRecord) -> None:
     session.flush()
 
 
-def record_of(session: Session, release_id: str) -> ReleaseRecord | None:
+def record_of(session: RegisterSession, release_id: str) -> ReleaseRecord | None:
     """Return what is recorded of a release; None when it was not made here."""
+    session.check_complete(table_of(ReleaseRow))
     row = session.get(ReleaseRow, release_id)
     return None if row is None else _record(row)
 
 
-def all_records(session: Session) -> list[ReleaseRecord]:
+def all_records(session: RegisterSession) -> list[ReleaseRecord]:
     """Return all releases that were made here, oldest first."""
+    session.check_complete(table_of(ReleaseRow))
     rows = session.scalars(select(ReleaseRow).order_by(ReleaseRow.recorded_at, ReleaseRow.release_id))
     return [_record(row) for row in rows]
 
 
-def record_override(session: Session, release_id: str, reason: str) -> None:
+def record_override(session: RegisterSession, release_id: str, reason: str) -> None:
     """Store why a release is used that the gate did not let through.
 
     Raises:
@@ -60,7 +62,7 @@ def record_override(session: Session, release_id: str, reason: str) -> None:
     session.flush()
 
 
-def forget_learner(session: Session, person_id: PersonId) -> None:
+def forget_learner(session: RegisterSession, person_id: PersonId) -> None:
     """Remove a person from the lists of those whose pictures releases were trained on."""
     for row in session.scalars(select(ReleaseRow)):
         if person_id in row.trained_on:
@@ -68,7 +70,7 @@ def forget_learner(session: Session, person_id: PersonId) -> None:
     session.flush()
 
 
-def insert_attempt(session: Session, attempt: GateAttempt) -> None:
+def insert_attempt(session: RegisterSession, attempt: GateAttempt) -> None:
     """Store that the gate judged a challenger."""
     session.add(
         GateAttemptRow(
@@ -82,10 +84,9 @@ def insert_attempt(session: Session, attempt: GateAttempt) -> None:
     session.flush()
 
 
-def count_attempts(session: Session, champion: str) -> int:
+def count_attempts(session: RegisterSession, champion: str) -> int:
     """Return how many challengers were judged against a release."""
-    query = select(func.count()).select_from(GateAttemptRow).where(GateAttemptRow.champion == champion)
-    return session.scalar(query) or 0
+    return sum(row.champion == champion for row in session.all_rows(table_of(GateAttemptRow)))
 
 
 def _record(row: ReleaseRow) -> ReleaseRecord:

@@ -1,26 +1,32 @@
-"""`activate`, `save_calibration`: the active release, and what was fitted to its scores."""
+"""`prepare_templates`, `activate`, `save_calibration`: the active release, and its scores."""
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from models.errors import RegisterChangedError, ReleaseError
-from models.register.faces import people_lacking_templates, replace_templates
+from models.register.faces import crops_lacking_templates, names_of_crops, replace_templates
 from models.register.records import Calibration, CropEmbedding
 from models.register.schema import CalibrationRow
-from models.register.state import bump_revision, state_of
-from models.storage.keys import Cipher
+from models.register.session import RegisterSession, table_of
+from models.register.state import bump_revision
 
 NAMES_SHOWN = 5
 
 
+def prepare_templates(session: RegisterSession, model_id: str, embeddings: Sequence[CropEmbedding]) -> None:
+    """Store templates of a network that is not active.
+
+    Raises:
+        ReleaseError: the network is the active one, or an embedding is of another.
+    """
+    if session.state().active_model_id == model_id:
+        raise ReleaseError(f"{model_id} is in use: its templates are made when pictures are enrolled")
+    replace_templates(session, model_id, embeddings)
+
+
 def activate(
-    session: Session,
-    cipher: Cipher,
+    session: RegisterSession,
     release_id: str,
     model_id: str,
-    embeddings: Sequence[CropEmbedding],
     *,
     instead_of: Collection[str | None] | None = None,
 ) -> int:
@@ -28,32 +34,29 @@ def activate(
 
     Raises:
         RegisterChangedError: the active release is none of `instead_of`.
-        ReleaseError: a crop would have no template of the new network, or one is of another network.
+        ReleaseError: a crop has no template of the new network.
     """
-    if instead_of is not None and state_of(session).active_release_id not in instead_of:
+    row = session.state()
+    if instead_of is not None and row.active_release_id not in instead_of:
         raise RegisterChangedError("another release has become active in the meantime")
-    replace_templates(session, cipher, model_id, embeddings)
-    missing = people_lacking_templates(session, model_id)
-    if missing:
-        names = ", ".join(missing[:NAMES_SHOWN]) + (" ..." if len(missing) > NAMES_SHOWN else "")
+    lacking = crops_lacking_templates(session, model_id)
+    if lacking:
+        missing = names_of_crops(session, lacking[:NAMES_SHOWN])
+        names = ", ".join(missing) + (" ..." if len(lacking) > NAMES_SHOWN else "")
         raise ReleaseError(
-            f"pictures of {len(missing)} people have no template of {model_id} ({names}): "
+            f"{len(lacking)} pictures have no template of {model_id} ({names}): "
             "embed every stored crop, also those enrolled in the meantime, and try again"
         )
-    row = state_of(session)
     row.active_release_id, row.active_model_id = release_id, model_id
     return bump_revision(session)
 
 
-def save_calibration(session: Session, calibration: Calibration) -> int:
+def save_calibration(session: RegisterSession, calibration: Calibration) -> int:
     """Store what was fitted to a gallery, in the place of what was fitted to the same release before.
 
     Doors see the new revision, which is returned.
     """
-    for row in session.scalars(
-        select(CalibrationRow).where(CalibrationRow.release_id == calibration.release_id)
-    ):
-        session.delete(row)
+    session.delete_rows(CalibrationRow, CalibrationRow.release_id == calibration.release_id)
     session.add(
         CalibrationRow(
             release_id=calibration.release_id,
@@ -69,17 +72,12 @@ def save_calibration(session: Session, calibration: Calibration) -> int:
     return bump_revision(session)
 
 
-def latest_calibration(session: Session, release_id: str) -> Calibration | None:
+def latest_calibration(session: RegisterSession, release_id: str) -> Calibration | None:
     """Return the newest calibration of a release; None before the first."""
-    query = (
-        select(CalibrationRow)
-        .where(CalibrationRow.release_id == release_id)
-        .order_by(CalibrationRow.id.desc())
-        .limit(1)
-    )
-    row = session.scalar(query)
-    if row is None:
+    rows = [row for row in session.all_rows(table_of(CalibrationRow)) if row.release_id == release_id]
+    if not rows:
         return None
+    row = max(rows, key=lambda row: row.id)
     return Calibration(
         release_id=row.release_id,
         model_id=row.model_id,

@@ -1,13 +1,17 @@
 """`delete_before`: deletes the oldest rows of a table that grows for ever, a few at a time."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute
+
+from models.register.schema import AuthenticatedBase
+from models.register.session import RegisterSession
 
 
 def delete_before(
-    session: Session,
+    session: RegisterSession,
     key: InstrumentedAttribute[int],
     at: InstrumentedAttribute[datetime],
     before: datetime,
@@ -25,5 +29,9 @@ def delete_before(
         The number of rows deleted.
     """
     oldest = list(session.scalars(select(key).where(at < before).order_by(at).limit(limit)))
-    session.execute(delete(key.class_).where(key.in_(oldest)))
+    kind: Any = key.class_
+    if issubclass(kind, AuthenticatedBase):
+        session.delete_rows(kind, key.in_(oldest))
+    else:
+        session.execute(delete(kind).where(key.in_(oldest)))
     return len(oldest)

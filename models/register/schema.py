@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, MetaData, UniqueConstraint
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, ForeignKey, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -48,13 +48,30 @@ class Json(TypeDecorator[Any]):
         return _damage_named(super().result_processor(dialect, coltype))
 
 
-def _damage_named(read: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    if read is None:
-        return None
+class Flag(TypeDecorator[bool]):
+    """True or False, as 1 or 0; anything else is a damaged row."""
 
+    impl = Boolean
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Read 1 or 0. The function that is returned raises DamagedRowError."""
+
+        def read(value: object) -> bool:
+            with damaged_rows():
+                if value not in (0, 1) or not isinstance(value, int):
+                    raise ValueError(f"a flag holds {value!r}")
+                return bool(value)
+
+        return read
+
+
+def _damage_named(read: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
     def read_or_name(value: Any) -> Any:
         with damaged_rows():
-            return read(value)
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"a column of text holds {type(value).__name__}")
+            return value if read is None else read(value)
 
     return read_or_name
 
@@ -70,23 +87,47 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: Json, list[str]: Json}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        bool: Flag,
+        datetime: UtcDateTime,
+        dict[str, Any]: Json,
+        list[str]: Json,
+    }
+
+
+class AuthenticatedBase(Base):
+    """The root of every table that must not be written without the key.
+
+    `RegisterSession` fills `mac` in when a row is written, checks it when a row is read, and keeps the sum of
+    each table's in the state: a new table is protected by having this base.
+    """
+
+    __abstract__ = True
+
+    mac: Mapped[bytes] = mapped_column(index=True)
 
 
 class StateRow(Base):
-    """The one row with the active key, the active release and the revision."""
+    """The one row with the active key, the active release, the revision, and the sums of the other tables.
+
+    `version` grows with every change of an authenticated row. `next_key_id` is set while keys are changed.
+    `sums` has the sum of each table's authentication codes, encrypted.
+    """
 
     __tablename__ = "state"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_id: Mapped[str]
-    key_check: Mapped[bytes]
+    next_key_id: Mapped[str | None]
+    version: Mapped[int]
     gallery_revision: Mapped[int]
     active_release_id: Mapped[str | None]
     active_model_id: Mapped[str | None]
+    sums: Mapped[bytes]
+    mac: Mapped[bytes]
 
 
-class PersonRow(Base):
+class PersonRow(AuthenticatedBase):
     """A person."""
 
     __tablename__ = "people"
@@ -98,7 +139,7 @@ class PersonRow(Base):
     created_at: Mapped[datetime]
 
 
-class ConsentRow(Base):
+class ConsentRow(AuthenticatedBase):
     """A consent of a person; the newest row counts."""
 
     __tablename__ = "consents"
@@ -110,7 +151,7 @@ class ConsentRow(Base):
     given_at: Mapped[datetime]
 
 
-class CropRow(Base):
+class CropRow(AuthenticatedBase):
     """An aligned crop, encrypted."""
 
     __tablename__ = "crops"
@@ -120,7 +161,7 @@ class CropRow(Base):
     image: Mapped[bytes]
 
 
-class TemplateRow(Base):
+class TemplateRow(AuthenticatedBase):
     """The embedding of a crop by one network, encrypted."""
 
     __tablename__ = "templates"
@@ -134,7 +175,10 @@ class TemplateRow(Base):
 
 
 class EventRow(Base):
-    """A decision, its outcome, or a fault. No foreign key: after an erasure it keeps a random id."""
+    """A decision, its outcome, or a fault; not authenticated.
+
+    No foreign key: after an erasure it keeps a random id.
+    """
 
     __tablename__ = "events"
 
@@ -160,7 +204,7 @@ class EventRow(Base):
     intent_id: Mapped[int | None]
 
 
-class ChangeRow(Base):
+class ChangeRow(AuthenticatedBase):
     """Who changed what. No foreign key: after an erasure a change keeps a random id, and no values."""
 
     __tablename__ = "changes"
@@ -175,7 +219,7 @@ class ChangeRow(Base):
     new: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
 
 
-class CalibrationRow(Base):
+class CalibrationRow(AuthenticatedBase):
     """What was fitted to the scores of one gallery; the newest row of a release counts."""
 
     __tablename__ = "calibrations"
@@ -190,7 +234,7 @@ class CalibrationRow(Base):
     created_at: Mapped[datetime]
 
 
-class ReleaseRow(Base):
+class ReleaseRow(AuthenticatedBase):
     """A saved release that this site made; a release without a row is not loaded."""
 
     __tablename__ = "releases"
@@ -205,7 +249,7 @@ class ReleaseRow(Base):
     recorded_at: Mapped[datetime]
 
 
-class GateAttemptRow(Base):
+class GateAttemptRow(AuthenticatedBase):
     """A challenger that the gate judged. They are counted: each one spends some of the gate's confidence."""
 
     __tablename__ = "gate_attempts"

@@ -1,8 +1,9 @@
 """`promote`, `rollback`: change the release that doors use.
 
-Every stored crop is embedded anew, then one transaction changes templates and release. Until it commits the
-old release is in use, from then on the new one; a process killed in between has changed neither. Doors see
-the register's new revision and load the new release.
+Every stored crop that has no template of the new network is embedded, some at a time, and its template
+stored: doors do not see it yet. Then one short transaction makes the release the active one. Until it commits
+the old release is in use, from then on the new one; promoting again after a kill goes on with what is
+missing. Doors see the register's new revision and load the new release.
 """
 
 from models.encoders.flipped import FlippedEncoder
@@ -10,7 +11,7 @@ from models.encoders.openvino import OpenVinoEncoder
 from models.errors import RegisterChangedError, ReleaseError
 from models.ports import Encoder
 from models.progress import Advance, ignore_steps
-from models.register.records import CropEmbedding, Purpose, ReleaseRecord
+from models.register.records import CropEmbedding, ReleaseRecord
 from models.register.register import Register
 from models.release.store import PRETRAINED_ID, Release, check_release, load_release
 from models.settings.settings import Settings
@@ -98,19 +99,16 @@ def _activate(
     encoder = FlippedEncoder(
         OpenVinoEncoder(release.encoder_path, release.model_id, settings.encoder.threads)
     )
-    embedded: dict[str, CropEmbedding] = {}
     attempts_left = MAX_ATTEMPTS
     while True:
-        _embed_missing(register, encoder, embedded, advance)
+        _embed_missing(register, encoder, advance)
         attempts_left -= 1
         try:
-            register.activate_release(
-                release.release_id, release.model_id, list(embedded.values()), instead_of=_stored(champion_id)
-            )
+            register.activate_release(release.release_id, release.model_id, instead_of=_stored(champion_id))
             return release
         except ReleaseError:
             # Somebody was enrolled while the others were embedded: embed them too, and try again.
-            if not attempts_left:
+            if not attempts_left or not register.crops_lacking_templates(release.model_id):
                 raise
 
 
@@ -119,12 +117,13 @@ def _stored(release_id: str) -> tuple[str | None, ...]:
     return (release_id, None) if release_id == PRETRAINED_ID else (release_id,)
 
 
-def _embed_missing(
-    register: Register, encoder: Encoder, embedded: dict[str, CropEmbedding], advance: Advance
-) -> None:
-    missing = [crop for crop in register.crops(Purpose.RECOGNITION) if crop.crop_id not in embedded]
+def _embed_missing(register: Register, encoder: Encoder, advance: Advance) -> None:
+    missing = register.crops_lacking_templates(encoder.model_id)
     for start in range(0, len(missing), CHUNK_CROPS):
-        chunk = missing[start : start + CHUNK_CROPS]
-        for stored, embedding in zip(chunk, encoder.embed([each.crop for each in chunk]), strict=True):
-            embedded[stored.crop_id] = CropEmbedding(stored.crop_id, embedding)
+        chunk = register.crops_by_id(missing[start : start + CHUNK_CROPS])
+        embeddings = encoder.embed([stored.crop for stored in chunk])
+        register.prepare_templates(
+            encoder.model_id,
+            [CropEmbedding(stored.crop_id, each) for stored, each in zip(chunk, embeddings, strict=True)],
+        )
         advance(len(chunk))

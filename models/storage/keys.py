@@ -15,9 +15,12 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from models.errors import EncryptionKeyError, RegisterError, StorageFullError
+from models.errors import EncryptionKeyError, RegisterTamperedError, StorageFullError
 from models.storage.files import sync_folder
+from models.storage.version import VersionFile
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -41,7 +44,14 @@ class Cipher:
                 f"the key has {len(key)} bytes and not {KEY_BYTES}: restore the right one"
             )
         self.key_id = hashlib.sha256(b"doorward key id" + key).hexdigest()[:KEY_ID_DIGITS]
+        self._key = key
         self._aead = AESGCM(key)
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes for another purpose (HKDF-SHA256, RFC 5869): they say nothing of the key."""
+        return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=b"doorward " + purpose.encode()).derive(
+            self._key
+        )
 
     def encrypt(self, content: bytes, place: str) -> bytes:
         """Encrypt `content` for `place`: returns a fresh random nonce and the ciphertext."""
@@ -52,15 +62,12 @@ class Cipher:
         """Decrypt what was encrypted for `place`.
 
         Raises:
-            RegisterError: altered, moved from another place, or encrypted under another key.
+            RegisterTamperedError: altered, moved from another place, or encrypted under another key.
         """
         try:
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
         except (InvalidTag, ValueError) as error:
-            raise RegisterError(
-                f"{place.split('|', maxsplit=1)[0]} in the register are damaged or were tampered with: "
-                "restore the database from a backup"
-            ) from error
+            raise RegisterTamperedError(place.split("|", maxsplit=1)[0]) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,11 @@ class KeyFile:
             f"{self.path} is not the key this register was written with "
             f"(it is {found.key_id}, needed is {key_id}): restore the right one"
         )
+
+    @property
+    def version_file(self) -> VersionFile:
+        """The newest version of the register that was written under this key, in a file beside it."""
+        return VersionFile(self.path.with_name(f"{self.path.name}.version"))
 
     def load_or_create(self) -> Cipher:
         """Return the key for a new register: the file's, or a fresh one that is written to it."""

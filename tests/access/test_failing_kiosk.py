@@ -45,7 +45,7 @@ def with_an_altered_release(settings: Settings) -> Settings:
     """A release is active whose network is not what its manifest says."""
     with open_register(settings, create=True) as register:
         release_id = save_next_release(settings, register, ensure_weights(settings.weights.folder))
-        register.activate_release(release_id, NEXT_NETWORK, [])
+        register.activate_release(release_id, NEXT_NETWORK)
     network = releases_folder(settings) / release_id / ENCODER_NAME
     network.write_bytes(network.read_bytes()[:-1] + b"?")
     return settings

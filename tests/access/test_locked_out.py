@@ -1,5 +1,6 @@
 """Locked out while the door is watched: a real register, changed by somebody else, and the real watch."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from access.record import RegisterAudit
 from access.site_watch import SiteWatch
 from models.clock import SystemClock
 from models.domain import FaceCrop, LockState, PersonId
+from models.errors import RegisterTamperedError
 from models.events import DoorEvent
 from models.gallery.gallery import Gallery
 from models.register.records import EnrolledFace, PersonStatus
@@ -109,6 +111,24 @@ def test_a_person_who_lost_access_is_denied_within_seconds(
         wait_for_news(watch, before)
         assert outcomes(door) == LET_IN
     assert [event.outcome for event in desk.events()][:3] == ["granted", "unlocked", "denied"]
+
+
+def test_rows_written_without_the_key_under_the_door_keep_it_shut(
+    watched: tuple[WatchedDoor, SiteWatch, PersonId], desk: Register, tmp_path: Path
+) -> None:
+    """A new view is refused, and with the old one the door goes on no longer than its limit."""
+    _, watch, ada = watched
+    desk.set_status(ada, PersonStatus.SUSPENDED)
+    before = watch.current().revision
+    with sqlite3.connect(tmp_path / "register.sqlite") as raw:
+        raw.execute("UPDATE people SET status = 'active'")
+    raw.close()
+    watch.poll()
+    assert watch.current().revision == before or ada not in watch.current().gallery.people
+    with pytest.raises(RegisterTamperedError):
+        load_view(desk)
+    with pytest.raises(RegisterTamperedError):
+        SiteWatch(desk.gallery_revision, lambda: load_view(desk), SystemClock())
 
 
 def test_a_register_swapped_under_the_door_keeps_it_shut_at_once(

@@ -141,7 +141,8 @@ def test_a_revoked_face_is_refused_after_a_change_of_the_network(register: Regis
     register.set_status(ada.person_id, PersonStatus.REVOKED)
     crops = register.crops(Purpose.RECOGNITION)
     embedded = [CropEmbedding(crop.crop_id, Embedding(vector_of(1, 1), "painted-2")) for crop in crops]
-    register.activate_release("release-2", "painted-2", embedded)
+    register.prepare_templates("painted-2", embedded)
+    register.activate_release("release-2", "painted-2")
     (kept,) = register.templates("painted-2", (PersonStatus.REVOKED,))
     index = DuplicateIndex(register, "painted-2")
     index.refresh()
@@ -415,7 +416,7 @@ def test_nobody_is_enrolled_for_a_release_that_is_no_longer_in_force(
     service: PaintedDesk, register: Register
 ) -> None:
     service.enrol("Ada", [picture(1)], WORDS)
-    register.activate_release("another-release", MODEL, [])
+    register.activate_release("another-release", MODEL)
     with pytest.raises(ReleaseError, match="another release"):
         service.enrol("Grace", [picture(2)], WORDS)
     with pytest.raises(ReleaseError, match="another release"):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from enrollment.people import ANOTHER_PERSON, Roster
-from models.domain import FaceCrop
+from models.domain import Embedding, FaceCrop
 from models.errors import ConsentError, InputError, UnknownPersonError
 from models.register.records import EnrolledFace, PersonStatus, Purpose
 from models.register.register import Register
 from models.vision.pictures import read_picture
 from tests.door_events import door_event
-from tests.enrollment.painted import MODEL, PaintedDesk, picture
+from tests.enrollment.painted import MODEL, PaintedDesk, picture, vector_of
 from tests.models.register.faces import face
 
 WORDS = "I agree to be recognised."
@@ -123,8 +123,9 @@ def test_an_export_has_all_that_is_kept(roster: Roster, register: Register, tmp_
 
 
 def two_crops(seed: int) -> EnrolledFace:
-    made = face(seed, MODEL)
-    return EnrolledFace(FaceCrop(made.crop.image, made.crop.image[::-1].copy()), made.embedding)
+    pixels = face(seed).crop.image
+    vector = vector_of(1, seed)
+    return EnrolledFace(FaceCrop(pixels, pixels[::-1].copy()), Embedding(vector, MODEL))
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o705, 0o730])

@@ -96,7 +96,7 @@ def test_impossible_scores_of_strangers_open_no_door(site: Site, change: dict[st
 
 
 def test_an_active_release_that_is_absent_is_no_reason_to_use_another(site: Site) -> None:
-    site.register.activate_release("20260101T000000Z-gone", "network-b", [])
+    site.register.activate_release("20260101T000000Z-gone", "network-b")
     with pytest.raises(ReleaseError, match="no release"):
         site.view()
 

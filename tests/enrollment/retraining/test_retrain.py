@@ -312,7 +312,7 @@ def test_a_rollback_needs_no_verdict_and_not_the_files_of_the_release_in_use(
 def test_a_release_unknown_to_the_register_is_left_by_promoting_the_pretrained_one(
     settings: Settings, register: Register
 ) -> None:
-    register.activate_release("20260101T000000Z-0123456789abcdef", "elsewhere", [])
+    register.activate_release("20260101T000000Z-0123456789abcdef", "elsewhere")
     with pytest.raises(ReleaseError, match="run doorward promote pretrained-sface-2021dec"):
         rollback(settings, register)
 

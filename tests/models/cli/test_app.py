@@ -149,7 +149,7 @@ def test_a_home_that_is_a_file_is_refused(capsys: pytest.CaptureFixture[str], tm
         ["events"],
         ["export", "Ada", "out"],
         ["calibrate", "--dry-run"],
-        ["whatif", "--target-fpir", "0.01", "--since", "2026-11-01"],
+        ["whatif", "--target-far", "0.01", "--since", "2026-11-01"],
         ["backup", "copy.sqlite"],
         ["key", "rotate"],
         ["revoke", "Ada"],

@@ -118,6 +118,6 @@ def test_calibrating_an_empty_site_shows_the_first_days_thresholds(doorward):
 
 def test_what_if_needs_a_log_and_a_date(doorward):
     with pytest.raises(CalibrationError, match="no decision"):
-        doorward("whatif", "--target-fpir", "0.01", "--since", "2026-01-01")
+        doorward("whatif", "--target-far", "0.01", "--since", "2026-01-01")
     with pytest.raises(InputError, match="no date"):
-        doorward("whatif", "--target-fpir", "0.01", "--since", "yesterday")
+        doorward("whatif", "--target-far", "0.01", "--since", "yesterday")

@@ -23,7 +23,7 @@ def test_a_backup_opens_as_the_register_it_was_made_of(
     register.add_person("Grace", [face(2)], "I agree.")
     assert [path.name for path in copy.parent.iterdir()] == ["register.sqlite"]
     assert copy.stat().st_mode & 0o777 == 0o600
-    with Register.open(copy, key_file) as restored:
+    with Register.accept_backup(copy, key_file) as restored:
         assert restored.people() == [ada]
         assert [event.detail for event in restored.events()] == ["before"]
         (template,) = restored.templates(MODEL)

@@ -74,9 +74,9 @@ def test_thresholds_a_release_and_a_key_are_changes_too(register: Register) -> N
 
     calibrate(0.5)
     calibrate(0.625)
-    register.activate_release("r1", MODEL, [])
+    register.activate_release("r1", MODEL)
     with register._connection.reading() as session:
-        old_key = register._connection.cipher(session).key_id
+        old_key = session.state().key_id
     new_key = register.rotate_key()
     assert entries(register) == [
         ("calibration_stored", None, {"people": 3, "identify": 0.5}),

@@ -9,7 +9,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
-from sqlalchemy.orm import Session
 
 from models.domain import Quality, QualityReason
 from models.errors import RegisterError
@@ -17,7 +16,6 @@ from models.register import migrations
 from models.register.database import WRITE, open_engine
 from models.register.register import Register
 from models.register.schema import SCHEMA_REVISION, Base
-from models.register.state import create_state
 from models.storage.keys import Cipher
 from tests.door_events import door_event
 
@@ -70,9 +68,12 @@ def test_a_register_of_the_first_schema_is_migrated_with_its_events(database: Pa
     with engine.execution_options(**{WRITE: True}).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    with Session(engine.execution_options(**{WRITE: True})) as session, session.begin():
-        create_state(session, Cipher(bytes(32)))
-        session.execute(
+    with engine.execution_options(**{WRITE: True}).begin() as connection:
+        connection.execute(
+            text("INSERT INTO state VALUES (1, :key_id, x'', 7, NULL, NULL)"),
+            {"key_id": Cipher(bytes(32)).key_id},
+        )
+        connection.execute(
             text(
                 "INSERT INTO events (at, door, track, outcome, reason, person_id, score, runner_up, "
                 "runner_up_score, threshold, release, quality, stages_ms, frames, detail) VALUES "

@@ -4,11 +4,14 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Table
 
 from models.errors import EncryptionKeyError, RegisterError, StorageFullError
-from models.register.records import Purpose
+from models.register import faces
+from models.register.records import PersonStatus, Purpose
 from models.register.register import Register
 from models.storage.keys import Cipher, KeyFile
 from tests.models.register.faces import MODEL, face
@@ -120,6 +123,12 @@ def test_the_same_content_never_looks_the_same() -> None:
     assert len({cipher.encrypt(b"a face", "here") for _ in range(100)}) == 100
 
 
+def keys_beside(key_file: KeyFile) -> list[str]:
+    """The names of the keys that lie beside the one in use."""
+    ours = (key_file.path, key_file.version_file.path)
+    return [path.name for path in key_file.path.parent.iterdir() if path not in ours]
+
+
 def test_rotation_replaces_the_key_and_keeps_every_face(
     register: Register, database: Path, key_file: KeyFile
 ) -> None:
@@ -129,7 +138,7 @@ def test_rotation_replaces_the_key_and_keeps_every_face(
     old_text, revision = key_file.path.read_text(), register.gallery_revision()
     new_id = register.rotate_key()
     assert key_file.path.read_text() != old_text
-    assert [path.name for path in key_file.path.parent.iterdir()] == [key_file.path.name]
+    assert keys_beside(key_file) == []
     assert register.gallery_revision() == revision
     with Register.open(database, key_file) as again:
         assert key_file.find(new_id).key_id == new_id
@@ -156,11 +165,11 @@ def test_a_rotation_killed_after_its_commit_is_finished_by_the_next(
         patch.setattr(KeyFile, "promote", lambda *_: None)  # as if killed before the rename
         register.rotate_key()
     register.close()
-    assert len(list(key_file.path.parent.iterdir())) == 2
+    assert len(keys_beside(key_file)) == 1
     with Register.open(database, key_file) as again:
         assert len(again.templates(MODEL)) == 1
         again.rotate_key()
-        assert len(list(key_file.path.parent.iterdir())) == 1
+        assert keys_beside(key_file) == []
         assert len(again.templates(MODEL)) == 1
 
 
@@ -223,24 +232,54 @@ def test_a_register_that_is_opened_during_a_rotation_opens(
         assert len(opened.templates(MODEL)) == 1
 
 
-def test_a_rotation_that_fails_leaves_the_old_key_and_the_next_one_cleans_up(
-    register: Register, key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+def test_a_rotation_that_stops_half_way_can_be_read_written_and_brought_to_its_end(
+    register: Register, database: Path, key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register.add_person("Ada", [face(1)], "I agree.")
-    before = key_file.path.read_text()
+    monkeypatch.setattr("models.register.rotation.CHUNK_ROWS", 1)
+    ada = register.add_person("Ada", [face(1), face(2)], "I agree.")
+    register.add_person("Grace", [face(3)], "I agree.")
+    before, encrypt_again = key_file.path.read_text(), faces.encrypt_again
 
-    def fail(*_: object) -> None:
-        raise StorageFullError("no space left")
+    def fail_at_templates(table: Table, *arguments: Any) -> int:
+        if table.name == "templates":
+            raise StorageFullError("no space left")
+        return encrypt_again(table, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.register.faces.encrypt_again", fail)
+        patch.setattr("models.register.faces.encrypt_again", fail_at_templates)
         with pytest.raises(StorageFullError):
             register.rotate_key()
     assert key_file.path.read_text() == before
-    assert len(register.templates(MODEL)) == 1
+    assert len(keys_beside(key_file)) == 1
+    with pytest.raises(RegisterError, match="key is being changed"):
+        register.backup(database.parent / "copy.sqlite")
+    with Register.open(database, key_file) as other:
+        assert len(other.templates(MODEL)) == len(other.crops(Purpose.RECOGNITION)) == 3
+        other.set_status(ada.person_id, PersonStatus.SUSPENDED)
+        mary = other.add_person("Mary", [face(4)], "I agree.")
+        other.erase(mary.person_id)
+        other.add_person("Jane", [face(5)], "I agree.")
+        (waiting,) = keys_beside(key_file)
+        assert other.rotate_key() == waiting.rpartition(".")[2], "the same key, not a third one"
+    assert keys_beside(key_file) == []
+    assert before != key_file.path.read_text()
+    with Register.open(database, key_file) as again:
+        assert len(again.templates(MODEL)) == 2
+        assert len(again.templates(MODEL, tuple(PersonStatus))) == len(again.crops(Purpose.RECOGNITION)) == 4
+        again.backup(database.parent / "copy.sqlite")
+
+
+def test_nothing_under_the_old_key_is_left_after_a_rotation(register: Register, database: Path) -> None:
+    register.add_person("Ada", [face(1)], "I agree.")
+    with sqlite3.connect(database) as raw:
+        (image,) = raw.execute("SELECT image FROM crops").fetchone()
+        (vector,) = raw.execute("SELECT vector FROM templates").fetchone()
+        (mac,) = raw.execute("SELECT mac FROM people").fetchone()
+    raw.close()
     register.rotate_key()
-    assert [path.name for path in key_file.path.parent.iterdir()] == [key_file.path.name]
-    assert len(register.templates(MODEL)) == 1
+    files = b"".join(path.read_bytes() for path in database.parent.glob("register.sqlite*"))
+    for trace in (image[:16], vector[:16], mac):
+        assert trace not in files
 
 
 def test_a_key_that_cannot_be_written_leaves_no_register_without_one(tmp_path: Path) -> None:
