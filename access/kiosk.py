@@ -135,7 +135,15 @@ def _watch_door(
 
         def on_first_frame() -> None:
             watched.set()
-            log.info("the door is watched", door=settings.door.id, release=watch.current().release.release_id)
+            release_id = watch.current().release.release_id
+            log.info("the door is watched", door=settings.door.id, release=release_id)
+            record = site.register.release_record(release_id)
+            if record is not None and record.override_reason is not None:
+                log.warning(
+                    "the release in use was not let through by the gate",
+                    release=release_id,
+                    reason=record.override_reason,
+                )
 
         return watch_camera(
             lambda: open_camera(settings.camera, clock),

@@ -6,7 +6,13 @@ from types import TracebackType
 
 import structlog
 
-from models.errors import DoorwardError, RegisterError, error_record
+from models.errors import (
+    DoorwardError,
+    RegisterError,
+    RegisterRolledBackError,
+    RegisterTamperedError,
+    error_record,
+)
 from models.ports import Clock
 from models.site import SiteView
 
@@ -48,6 +54,7 @@ class SiteWatch:
         self._view = load()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
+        self._refused: RegisterError | None = None
         self._thread = threading.Thread(target=self._poll_on, name="site-watch", daemon=True)
 
     def __enter__(self) -> "SiteWatch":
@@ -68,11 +75,16 @@ class SiteWatch:
         """The latest view; a reference that stays whole whatever happens to the register meanwhile.
 
         Raises:
+            RegisterTamperedError, RegisterRolledBackError: the register was written without its key, or an
+                older copy was put back: nothing that was read before counts any more.
             RegisterError: the register could not be read for longer than the limit.
             RuntimeError: the thread that polls has died of an error without a type: the process must end.
         """
         if self._failure is not None:
             raise RuntimeError("the thread that watches the register has died") from self._failure
+        refused = self._refused
+        if refused is not None:
+            raise refused
         unread_s = self._clock.monotonic_s() - self._checked_at_s
         if unread_s > self._limit_s:
             raise RegisterError(
@@ -89,9 +101,14 @@ class SiteWatch:
                 log.info(
                     "site view loaded", revision=self._view.revision, release=self._view.release.release_id
                 )
+        except (RegisterTamperedError, RegisterRolledBackError) as error:
+            log.error("the register is refused", **error_record(error))
+            self._refused = error
+            return
         except DoorwardError as error:
             log.warning("the register cannot be read", **error_record(error))
             return
+        self._refused = None
         self._checked_at_s = started_s
 
     def _poll_on(self) -> None:

@@ -27,6 +27,8 @@ SUBJECTS = {
     ChangeAction.PICTURES_ADDED: SubjectKind.PERSON,
     ChangeAction.PERSON_ERASED: SubjectKind.PERSON,
     ChangeAction.CALIBRATION_STORED: SubjectKind.RELEASE,
+    ChangeAction.RELEASE_RECORDED: SubjectKind.RELEASE,
+    ChangeAction.RELEASE_OVERRIDDEN: SubjectKind.RELEASE,
     ChangeAction.RELEASE_ACTIVATED: SubjectKind.RELEASE,
     ChangeAction.KEY_ROTATED: SubjectKind.KEY,
 }

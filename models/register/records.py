@@ -94,6 +94,8 @@ class ChangeAction(StrEnum):
     PICTURES_ADDED = "pictures_added"
     PERSON_ERASED = "person_erased"
     CALIBRATION_STORED = "calibration_stored"
+    RELEASE_RECORDED = "release_recorded"
+    RELEASE_OVERRIDDEN = "release_overridden"
     RELEASE_ACTIVATED = "release_activated"
     KEY_ROTATED = "key_rotated"
 

@@ -502,6 +502,12 @@ class Register:
         """Store a release that was made here; no other one is loaded. Raises ReleaseError: it is stored."""
         with self._connection.writing() as session:
             release_records.insert_release(session, record)
+            self._record_change(
+                session,
+                ChangeAction.RELEASE_RECORDED,
+                record.release_id,
+                new={"passed": record.passed, "parent": record.parent},
+            )
 
     def release_record(self, release_id: str) -> ReleaseRecord | None:
         """Return what is recorded of a release; None when it was not made here."""
@@ -521,6 +527,9 @@ class Register:
         """
         with self._connection.writing() as session:
             release_records.record_override(session, release_id, reason)
+            self._record_change(
+                session, ChangeAction.RELEASE_OVERRIDDEN, release_id, new={"reason": reason.strip()}
+            )
 
     def record_attempt(self, attempt: GateAttempt) -> None:
         """Store that the gate judged a challenger."""

@@ -6,7 +6,7 @@ import pytest
 
 from access.site_watch import SiteWatch
 from models.clock import SimulatedClock, SystemClock
-from models.errors import RegisterError, RegisterLockedError, ReleaseError
+from models.errors import RegisterError, RegisterLockedError, RegisterTamperedError, ReleaseError
 from models.site import SiteView
 from tests.access.door import ColourEncoder, gallery_of, view_of
 
@@ -92,6 +92,25 @@ def test_a_release_that_cannot_be_loaded_closes_the_door_after_30_seconds() -> N
     altered = False
     watch.poll()
     assert watch.current().revision == 2
+
+
+def test_a_register_written_without_its_key_closes_the_door_at_once() -> None:
+    register, clock = Registry(), SimulatedClock()
+    tampered = False
+
+    def revision() -> int:
+        if tampered:
+            raise RegisterTamperedError("people")
+        return register.gallery_revision()
+
+    watch = SiteWatch(revision, register.load, clock)
+    tampered = True
+    watch.poll()
+    with pytest.raises(RegisterTamperedError):
+        watch.current()
+    tampered = False
+    watch.poll()
+    assert watch.current().revision == 1
 
 
 def test_a_watch_whose_thread_stopped_raises_after_the_limit() -> None:

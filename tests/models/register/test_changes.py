@@ -16,6 +16,7 @@ from models.register.records import (
     ChangeAction,
     PersonStatus,
     Purpose,
+    ReleaseRecord,
 )
 from models.register.register import Register
 from models.storage.keys import KeyFile
@@ -85,6 +86,17 @@ def test_thresholds_a_release_and_a_key_are_changes_too(register: Register) -> N
         ("key_rotated", {"key_id": old_key}, {"key_id": new_key}),
     ]
     assert [each.subject_id for each in register.changes()] == ["r1", "r1", "r1", new_key]
+
+
+def test_a_release_that_is_recorded_and_used_against_the_gate_is_a_change(register: Register) -> None:
+    register.record_release(
+        ReleaseRecord("r1", "a" * 64, "pretrained", False, {}, None, (), datetime.now(UTC))
+    )
+    register.record_override("r1", " A trial. ")
+    assert entries(register) == [
+        ("release_recorded", None, {"passed": False, "parent": "pretrained"}),
+        ("release_overridden", None, {"reason": "A trial."}),
+    ]
 
 
 def test_what_failed_or_changed_nothing_is_not_in_the_log(register: Register) -> None:
