@@ -72,6 +72,7 @@ def calibrate_gallery(register: Register, release: Release, settings: Settings) 
         RegisterError: the register cannot be read.
     """
     snapshot = register.snapshot(release.release_id, release.model_id)
+    record = register.release_record(release.release_id)
     found = calibrate(
         snapshot.templates,
         release.model_id,
@@ -79,6 +80,7 @@ def calibrate_gallery(register: Register, release: Release, settings: Settings) 
         reference=reference_for(release),
         synthetic=synthetic_cohort(release.model_id),
         min_margin=settings.decision.min_margin,
+        trained_on=() if record is None else record.trained_on,
     )
     return found, snapshot.gallery_revision
 

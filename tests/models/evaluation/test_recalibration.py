@@ -9,7 +9,7 @@ import pytest
 from models.clock import SimulatedClock
 from models.domain import FaceCrop
 from models.evaluation.recalibration import calibrate_gallery, recalibrate, site_thresholds
-from models.register.records import EnrolledFace
+from models.register.records import EnrolledFace, ReleaseRecord
 from models.register.register import Register
 from models.release.networks import SFACE_MODEL_ID
 from models.release.store import PRETRAINED_ID, Release
@@ -66,3 +66,18 @@ def test_calibrate_gallery_stores_nothing(register, settings):
     found, revision = calibrate_gallery(register, RELEASE, settings)
     assert (found.people, revision) == (2, register.gallery_revision())
     assert register.latest_calibration(RELEASE.release_id) is None
+
+
+def test_people_whom_a_sites_own_release_was_trained_on_are_not_searched(register, settings):
+    enrol(register, 40)
+    learnt = tuple(person.person_id for person in register.people()[:8])
+    own = Release("own", SFACE_MODEL_ID, Path("absent.onnx"))
+    register.record_release(
+        ReleaseRecord(
+            "own", "a" * 64, PRETRAINED_ID, True, {}, None, learnt, datetime(2026, 11, 1, tzinfo=UTC)
+        )
+    )
+    everybody, _ = calibrate_gallery(register, RELEASE, settings)
+    others, _ = calibrate_gallery(register, own, settings)
+    assert everybody.searches["searches"] - others.searches["searches"] == 2 * 8
+    assert others.people == 40
