@@ -77,7 +77,7 @@ def test_absolute_paths_are_left_alone(tmp_path: Path) -> None:
     [
         ("[door]\nunlock_z = 7\n", "door.unlock_z", "door.unlock_s"),
         ("[dor]\nunlock_s = 7\n", "dor.unlock_s", "door.unlock_s"),
-        ("[door]\ntarget_fpir = 0.1\n", "door.target_fpir", "error_rates.target_fpir"),
+        ("[door]\ntarget_far = 0.1\n", "door.target_far", "error_rates.target_far"),
         ("unlock_s = 7\n", "unlock_s", "door.unlock_s"),
         ("[cmera]\n", "cmera", "camera"),
         ('home = "/tmp"\n', "home", ""),
@@ -154,7 +154,7 @@ def test_what_kubernetes_says_of_a_service_with_our_name_is_let_pass(
         ("[door]\nunlock_s = inf\n", r"door.unlock_s = inf"),
         ('[lock]\nkind = "rope"\n', r"lock.kind = 'rope': .*'simulated'"),
         ("[decision]\nmin_frames = 2.5\n", r"decision.min_frames = 2.5: .*integer"),
-        ("[error_rates]\ntarget_fpir = 0\n", r"error_rates.target_fpir = 0"),
+        ("[error_rates]\ntarget_far = 0\n", r"error_rates.target_far = 0"),
         ("door = 5\n", r"door = 5"),
         ('[site]\ntime_zone = "Mars/Base"\n', r"site.time_zone = 'Mars/Base': invalid timezone"),
         ('[site]\ntime_zone = "../UTC"\n', r"site.time_zone = '../UTC'"),
@@ -232,7 +232,7 @@ def test_every_setting_has_its_own_variable() -> None:
 @pytest.mark.parametrize(
     ("text", "renamed"),
     [
-        ("[promise]\ntarget_fpir = 0.1\n", "error_rates.target_fpir"),
+        ("[promise]\ntarget_fpir = 0.1\n", "error_rates.target_far"),
         ("[promise]\n", "error_rates"),
         ("[detector]\nmin_face_px = 20\n", "detector.min_box_px"),
         ("[decision]\nmin_likeness = 0.3\n", "decision.same_face_score"),
@@ -245,7 +245,7 @@ def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, text: str, rena
 
 def test_an_old_variable_is_refused_with_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOORWARD_PROMISE__TARGET_FPIR", "0.1")
-    with pytest.raises(ConfigError, match="is called DOORWARD_ERROR_RATES__TARGET_FPIR now"):
+    with pytest.raises(ConfigError, match="is called DOORWARD_ERROR_RATES__TARGET_FAR now"):
         load_settings(tmp_path)
 
 
