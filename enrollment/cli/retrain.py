@@ -23,6 +23,13 @@ SYNTHETIC_PEOPLE = 80
 def retrain_site(
     ctx: typer.Context,
     *,
+    backbone: Annotated[
+        str, typer.Option(help="Network to start from: sface, alexnet, vgg16, resnet18, mobilenet_v3_small.")
+    ] = "sface",
+    weights: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="File of its pretrained weights; default: fetched."),
+    ] = None,
     strategy: Annotated[
         str, typer.Option(help="fine-tune-last, fine-tune, feature-extractor or pretrained.")
     ] = "fine-tune-last",
@@ -48,9 +55,12 @@ def retrain_site(
     # Torch takes seconds to import, and no other command needs it.
     from enrollment.retraining.retrain import RetrainOptions, Stage, retrain
     from enrollment.retraining.train_site import CAMERAS, camera_view, site_trainer
+    from models.siamese.backbones import BACKBONES
     from models.siamese.plan import TrainingPlan
     from models.siamese.siamese_network import Strategy
 
+    if backbone not in BACKBONES:
+        raise typer.BadParameter(f"{backbone} is no backbone: {', '.join(BACKBONES)}")
     if strategy not in {each.value for each in Strategy}:
         raise typer.BadParameter(f"{strategy} is no strategy: {', '.join(Strategy)}")
     if camera not in CAMERAS:
@@ -67,7 +77,14 @@ def retrain_site(
             console.settings,
             site.register,
             SystemClock(),
-            train=site_trainer(console.settings, plan, console.progress, camera),
+            train=site_trainer(
+                console.settings,
+                plan,
+                console.progress,
+                camera=camera,
+                backbone=backbone,
+                weights=weights,
+            ),
             general=partial(_general_faces, console, general, seed),
             camera_view=camera_view(camera, seed),
             options=RetrainOptions(seed=seed, promote=not keep, thumbnails=thumbnails),

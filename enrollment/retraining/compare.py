@@ -27,7 +27,6 @@ from models.gallery.fusion import fuse
 from models.gallery.mean import GalleryMean
 from models.ports import Encoder
 from models.release.manifest import PREPROCESSING, Manifest
-from models.release.networks import SFACE
 from models.release.store import PRETRAINED_ID, Release, Strangers
 from models.storage.files import sha256_of
 
@@ -51,6 +50,7 @@ class ComparedEmbeddings:
     """The embeddings of all networks.
 
     Attributes:
+        network: name of the challenger's backbone.
         model_id: of the challenger, with a hash of its bytes.
         sets: what the challenger must pass.
         site: the site's held-out people, photos and then camera views; the opponent is the champion.
@@ -59,6 +59,7 @@ class ComparedEmbeddings:
         strangers: people whom the challenger was not trained on, searched with it.
     """
 
+    network: str
     model_id: str
     sets: tuple[JudgedSet, ...]
     site: FaceSet
@@ -76,6 +77,7 @@ def embed_all(
     *,
     camera_view: CameraView,
     limits: GateLimits,
+    network: str,
 ) -> ComparedEmbeddings:
     """Embed all people with all networks, under the normalisation of the door's gallery.
 
@@ -89,13 +91,14 @@ def embed_all(
             verdict to the site's people.
         camera_view: of the site's camera, applied to the held-out people's photos.
         limits: with the margin of each set.
+        network: name of the challenger's backbone.
 
     Raises:
         ModelError: a network cannot be run.
         EmbeddingError: an embedding is not finite or has no direction.
     """
     cores = len(os.sched_getaffinity(0))  # no visitor waits here: use all of them
-    model_id = f"{SFACE.name}-{sha256_of(challenger)[:16]}"
+    model_id = f"{network}-{sha256_of(challenger)[:16]}"
     paths = {CHAMPION: (champion.encoder_path, champion.model_id), CHALLENGER: (challenger, model_id)}
     if champion.release_id != PRETRAINED_ID:
         paths[PRETRAINED] = (pretrained.encoder_path, pretrained.model_id)
@@ -120,6 +123,7 @@ def embed_all(
         margin = limits.general_margin
         judged += [JudgedSet(_named("general", name), each, margin) for name, each in general_sets.items()]
     return ComparedEmbeddings(
+        network,
         model_id,
         tuple(judged),
         site_sets[CHAMPION],
@@ -207,7 +211,7 @@ def challenger_manifest(
 ) -> Manifest:
     """Build the manifest of a challenger."""
     return Manifest(
-        network=SFACE.name,
+        network=compared.network,
         model_id=compared.model_id,
         parent=champion.release_id,
         created_at=now.replace(microsecond=0),

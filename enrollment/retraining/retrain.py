@@ -82,12 +82,14 @@ class Challenger:
     """The result of training.
 
     Attributes:
+        network: name of its backbone, which the release's manifest and the id of its embeddings carry.
         encoder: the network as the kiosk runs it, an ONNX file.
         curves: learning curves by name, pairs of step and value.
         facts: about the run, for the report; text by name.
         helped: False when held-out people were told apart best before the first step.
     """
 
+    network: str
     encoder: Path
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -185,6 +187,7 @@ def retrain(
             others.judging,
             camera_view=camera_view,
             limits=options.limits,
+            network=challenger.network,
         )
         verdict = judge(compared.sets, options.limits, attempt, options.seed)
         # Recorded before anybody sees the verdict: an attempt cannot be taken back.

@@ -1,4 +1,4 @@
-"""`site_trainer`: fine-tunes SFace on a site with `models.siamese`, and exports it for the door."""
+"""`site_trainer`: fine-tunes a network on a site with `models.siamese`, and exports it for the door."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ from models.settings.settings import Settings
 from models.siamese.augmentation import Augmentation, door_camera, night_camera, seeded_view
 from models.siamese.backbones import SFACE_BACKBONE
 from models.siamese.checkpoints import fingerprint
+from models.siamese.export import export_network
 from models.siamese.interpolate import best_share
 from models.siamese.plan import TrainingPlan, TrainingResult
-from models.siamese.sface import fold_and_export
-from models.siamese.siamese_network import Strategy, build_network, merge_head
+from models.siamese.siamese_network import Strategy, build_network
 from models.siamese.train import fine_tune
 
 ENCODER_NAME = "challenger.onnx"
@@ -41,19 +41,42 @@ def camera_view(camera: str, seed: int) -> CameraView:
     return view_of
 
 
-def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, camera: str = "door") -> Train:
-    """Return a trainer that starts from the pretrained network, whatever release is in use.
+def site_trainer(
+    settings: Settings,
+    plan: TrainingPlan,
+    progress: Progress,
+    *,
+    camera: str = "door",
+    backbone: str = SFACE_BACKBONE,
+    weights: Path | None = None,
+) -> Train:
+    """Return a trainer that starts from a pretrained network, whatever release is in use.
 
     Each run thus learns from all people who consent today, and from nobody whose consent has ended. After a
-    kill it resumes from its last checkpoint when people and plan are the same.
+    kill it resumes from its last checkpoint when network, people and plan are the same.
+
+    Args:
+        settings: of the site.
+        plan: how to train.
+        progress: shows the steps.
+        camera: name in `CAMERAS`.
+        backbone: name in `models.siamese.backbones.BACKBONES`.
+        weights: file of its pretrained weights (`models.siamese.backbones.load_backbone`); None fetches them:
+            SFace's as the site's settings say, ImageNet's through torchvision.
+
+    The trainer raises:
+        WeightsError, ModelError: the weights cannot be had, or the file does not fit the backbone.
+        TrainingError: as `models.siamese.train.fine_tune`.
     """
 
     def train(site: CropsByPerson, general: CropsByPerson, scratch: Path) -> Challenger:
-        pretrained = build_network(
-            SFACE_BACKBONE, ensure_weights(settings.weights.folder, settings.weights.source).sface_original
-        )
+        file = weights
+        if backbone == SFACE_BACKBONE and file is None:
+            file = ensure_weights(settings.weights.folder, settings.weights.source).sface_original
+        pretrained = build_network(backbone, file, seed=plan.seed)
         rehearsal = np.concatenate(list(general.values()))
-        checkpoints = _checkpoint_folder(settings.home / "training", plan, site, rehearsal)
+        run = fingerprint(pretrained, plan, *site.values(), rehearsal)[:16]
+        checkpoints = _checkpoint_folder(settings.home / "training", run)
         with progress("training", plan.steps) as advance:
             result = fine_tune(
                 site,
@@ -66,22 +89,24 @@ def site_trainer(settings: Settings, plan: TrainingPlan, progress: Progress, cam
             )
         shutil.rmtree(checkpoints.parent, ignore_errors=True)
         helped = result.best_step > 0 or plan.strategy == Strategy.PRETRAINED
-        facts = _facts(plan, camera, result, len(rehearsal))
+        rehearses = pretrained.backbone.identity_head and plan.strategy != Strategy.SCRATCH
+        facts = _facts(plan, camera, result, len(rehearsal) if rehearses else 0)
         network = result.network
-        if helped and result.held_out:
+        # From scratch there is no way back to the pretrained weights.
+        if helped and result.held_out and plan.strategy != Strategy.SCRATCH:
             judging = {person: site[person] for person in result.held_out}
             network, share = best_share(pretrained, network, judging, CAMERAS[camera](), plan.seed)
             facts["weights"] = f"{share:.0%} of the way from the pretrained to the trained ones"
         path = scratch / ENCODER_NAME
-        fold_and_export(merge_head(network), path)
-        return Challenger(path, _curves(result), facts, helped)
+        export_network(network, path)
+        return Challenger(backbone, path, _curves(result), facts, helped)
 
     return train
 
 
-def _checkpoint_folder(parent: Path, plan: TrainingPlan, site: CropsByPerson, rehearsal: ImageArray) -> Path:
-    """Return the folder of this plan and these photos; checkpoints of others are removed."""
-    folder = parent / fingerprint(plan, *site.values(), rehearsal)[:16]
+def _checkpoint_folder(parent: Path, run: str) -> Path:
+    """Return the folder of this run; checkpoints of others are removed."""
+    folder = parent / run
     if parent.is_dir():
         for other in parent.iterdir():
             if other != folder:
@@ -104,6 +129,7 @@ def _curves(result: TrainingResult) -> dict[str, list[tuple[float, float]]]:
 
 def _facts(plan: TrainingPlan, camera: str, result: TrainingResult, rehearsed: int) -> dict[str, str]:
     return {
+        "network": result.network.backbone.name,
         "strategy": plan.strategy.value,
         "camera": camera,
         "steps": f"{max(0, len(result.history) - 1)} of at most {plan.steps}, best at {result.best_step}",

@@ -30,7 +30,7 @@ ROLL_BACK = "run doorward rollback"
 PREPROCESSING = {
     "alignment": "five-point similarity to the 112x112 template",
     "input": "float32 (N, 3, 112, 112), RGB, 0 to 255",
-    "normalisation": "in the network: (x - 127.5) / 128",
+    "normalisation": "in the network",
 }
 
 
@@ -39,7 +39,7 @@ class Manifest:
     """The manifest of a release.
 
     Attributes:
-        network: name in `models.release.networks`.
+        network: name of its backbone, one of `models.siamese.backbones.BACKBONES`.
         model_id: of its embeddings.
         parent: the release it was compared with; a rollback makes that one active again.
         created_at: with its zone.

@@ -4,8 +4,10 @@ Every backbone is a chain of `stages`. Training may freeze the first of them; th
 then computed once and kept (`models.siamese.siamese_network.frozen_stages`).
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from pickle import UnpicklingError  # only its name: torch raises it for a file it refuses to unpickle
 from typing import cast
@@ -19,6 +21,7 @@ from models.errors import ModelError, WeightsUnavailableError
 from models.release.folding import PIXEL_OFFSET, PIXEL_SCALE
 from models.siamese.sface import DIMENSION, SFace, load_sface
 from models.siamese.torchvision_cpu import import_torchvision
+from models.vision.alignment import CROP_PX
 
 # Mean and standard deviation of ImageNet's photos, RGB, 0 to 1: torchvision's weights expect them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -101,10 +104,8 @@ def _classic(name: str) -> Callable[[nn.Module], Backbone]:
 
     def build(network: nn.Module) -> Backbone:
         features = cast(nn.Sequential, network.features)
-        pool = cast(nn.AdaptiveAvgPool2d, network.avgpool)
-        channels = next(m.out_channels for m in reversed(features) if isinstance(m, nn.Conv2d))
-        side = cast(tuple[int, int], pool.output_size)
-        inputs = channels * side[0] * side[1]
+        with torch.no_grad():
+            inputs = features(torch.zeros(1, 3, CROP_PX, CROP_PX)).numel()
         fresh = nn.Sequential(
             OrderedDict(
                 fc1=nn.Linear(inputs, HIDDEN_FEATURES),
@@ -114,8 +115,8 @@ def _classic(name: str) -> Callable[[nn.Module], Backbone]:
                 fc3=nn.Linear(HIDDEN_FEATURES, HIDDEN_FEATURES),
             )
         )
-        flatten = nn.Sequential(pool, nn.Flatten())  # (B, channels * side * side)
-        stages = [Pixels255(), *features, flatten, fresh]
+        # Their pooling is left out: a crop is half as wide as an ImageNet photo, it would only repeat places.
+        stages = [Pixels255(), *features, nn.Flatten(), fresh]
         return Backbone(name, stages, HIDDEN_FEATURES, fresh=1)
 
     return build
@@ -160,7 +161,7 @@ def load_backbone(name: str, weights: Path | None = None, pretrained: bool = Tru
 
     Raises:
         ModelError: no such backbone, or the file does not fit it.
-        WeightsUnavailableError: the file is missing, or the hub cannot be reached.
+        WeightsUnavailableError: the file cannot be read, or the hub cannot be reached.
     """
     if name not in BACKBONES:
         raise ModelError(f"no backbone is called {name!r}: choose one of {', '.join(BACKBONES)}")
@@ -169,13 +170,9 @@ def load_backbone(name: str, weights: Path | None = None, pretrained: bool = Tru
     import_torchvision()
     from torchvision.models import get_model  # only now: importing it may need the line above
 
-    if not pretrained:
-        network = get_model(name, weights=None)
-    elif weights is None:
-        network = _from_hub(name)
-    else:
-        network = get_model(name, weights=None)
-        _load_state(network, weights)
+    network = cast(nn.Module, get_model(name, weights=None))
+    if pretrained:
+        _load_state(network, name, weights)
     return _FROM_TORCHVISION[name](network).eval()
 
 
@@ -187,30 +184,38 @@ def _pretrained_sface(weights: Path | None) -> SFace:
     return load_sface(weights)
 
 
-def _from_hub(name: str) -> nn.Module:
-    from torchvision.models import get_model
-
-    try:
-        return cast(nn.Module, get_model(name, weights="DEFAULT"))
-    except OSError as error:
-        raise WeightsUnavailableError(
-            f"the ImageNet weights of {name} could not be fetched ({error}): "
-            "fetch them elsewhere and name the file"
-        ) from error
-
-
 _UNREADABLE = (RuntimeError, UnpicklingError, SafetensorError, EOFError, KeyError, TypeError, ValueError)
 
 
-def _load_state(network: nn.Module, path: Path) -> None:
+def _load_state(network: nn.Module, name: str, path: Path | None) -> None:
     """Load tensors only: torch itself refuses a file that would run code when read."""
     try:
-        if path.suffix == ".safetensors":
+        if path is None:
+            state = _from_hub(name)
+        elif path.suffix == ".safetensors":
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
-    except FileNotFoundError as error:
-        raise WeightsUnavailableError(f"no weights at {path}") from error
+    except OSError as error:
+        raise WeightsUnavailableError(
+            f"the ImageNet weights of {name} could not be fetched ({error}): "
+            "fetch them elsewhere and name the file"
+            if path is None
+            else f"no weights at {path}: {error.strerror or error}"
+        ) from error
     except _UNREADABLE as error:
-        raise ModelError(f"{path.name} is not a file of this network's tensors: {error}") from error
+        source = f"torch's copy in {torch.hub.get_dir()}" if path is None else path.name
+        raise ModelError(f"{source} is not a file of this network's tensors: {error}") from error
+
+
+def _from_hub(name: str) -> dict[str, Tensor]:
+    """Return ImageNet weights, fetched at first use and then kept in torch's own folder."""
+    from torchvision.models import get_model_weights
+
+    # The hub announces a download on the standard output, where only a command's own lines belong.
+    with redirect_stdout(sys.stderr):
+        weights = get_model_weights(name).DEFAULT
+        return cast(
+            dict[str, Tensor], weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        )

@@ -27,15 +27,6 @@ def flatten(site: Mapping[str, ImageArray]) -> tuple[ImageArray, Indices]:
     return np.concatenate(list(site.values())), np.concatenate(labels)
 
 
-def mislabel(labels: Indices, share: float, seed: int) -> Indices:
-    """Label a share of the photos as another person: (N,) -> (N,)."""
-    rng = np.random.default_rng(seed)
-    people = int(labels.max()) + 1
-    wrong = rng.random(len(labels)) < share
-    moved = (labels + rng.integers(1, people, size=len(labels))) % people
-    return np.where(wrong, moved, labels)
-
-
 def schedule(labels: Indices, plan: TrainingPlan) -> Indices:
     """Draw the photos of every step: P people, K photos of each.
 

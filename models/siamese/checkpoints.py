@@ -15,14 +15,22 @@ import torch
 from models.domain import ImageArray
 from models.errors import TrainingError
 from models.siamese.plan import TrainingPlan, TrainingStep
+from models.siamese.siamese_network import SiameseNetwork
 
 NAME = "training.pt"
 
 
-def fingerprint(plan: TrainingPlan, *crops: ImageArray) -> str:
-    """Return a hash of the plan and of every pixel: a run resumes only a checkpoint with its own."""
-    digest = hashlib.sha256(repr(asdict(plan)).encode())
-    for array in crops:
+def fingerprint(pretrained: SiameseNetwork, plan: TrainingPlan, *crops: ImageArray) -> str:
+    """Return a hash of everything a run depends on; it resumes only a checkpoint with its own.
+
+    Args:
+        pretrained: where training starts: the name of its backbone and every weight count.
+        plan: how to train.
+        crops: every photo, uint8 (n, 112, 112, 3).
+    """
+    digest = hashlib.sha256(repr((pretrained.backbone.name, asdict(plan))).encode())
+    weights = [tensor.cpu().numpy() for tensor in pretrained.state_dict().values()]
+    for array in (*weights, *crops):
         digest.update(repr(array.shape).encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
@@ -47,7 +55,7 @@ def load(folder: Path, expected: str) -> dict[str, Any] | None:
     """Return the saved state, or None where there is none.
 
     Raises:
-        TrainingError: it belongs to another plan or to other photos.
+        TrainingError: it belongs to another network, to another plan or to other photos.
     """
     path = folder / NAME
     if not path.exists():
@@ -55,7 +63,7 @@ def load(folder: Path, expected: str) -> dict[str, Any] | None:
     state = cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
     if state["fingerprint"] != expected:
         raise TrainingError(
-            f"the checkpoint in {folder} is of another plan or of other photos: "
+            f"the checkpoint in {folder} is of another network, another plan or other photos: "
             "name another folder or delete it"
         )
     return state

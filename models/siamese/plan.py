@@ -40,8 +40,6 @@ class TrainingPlan:
         validate_every: steps between two held-out checks.
         patience: held-out checks without improvement before training stops.
         checkpoint_every: steps between two checkpoints.
-        label_noise: share of the training photos that are labelled as another person: only for tests, to make
-            a network worse on purpose and to see it refused.
         mixed_precision: compute in bfloat16 where the hardware does it natively, graphics card or processor.
         seed: of everything that is drawn.
     """
@@ -63,7 +61,6 @@ class TrainingPlan:
     validate_every: int = 20
     patience: int = 4
     checkpoint_every: int = 20
-    label_noise: float = 0.0
     mixed_precision: bool = True
     seed: int = 0
 

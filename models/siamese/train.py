@@ -30,7 +30,6 @@ from models.siamese.batches import (
     embed_all,
     embed_photos,
     flatten,
-    mislabel,
     schedule,
     to_device,
 )
@@ -57,7 +56,7 @@ from models.vision.alignment import CROP_PX
 
 NO_CROPS: ImageArray = np.empty((0, CROP_PX, CROP_PX, 3), np.uint8)
 # Random streams must differ in their seeds, or a photo's rehearsal would repeat its training view.
-SITE_STREAM, REHEARSAL_STREAM, HELD_OUT_STREAM, NOISE_STREAM = 1, 2, 3, 4
+SITE_STREAM, REHEARSAL_STREAM, HELD_OUT_STREAM = 1, 2, 3
 # Of `Run`, as a checkpoint stores them.
 PROGRESS_FIELDS = ("best_step", "best_error", "stale", "done")
 LOGGED_FIELDS = ("loss", "contrastive", "anchor", "rehearsal", "held_out_error", "learning_rate")
@@ -160,7 +159,9 @@ class Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.autocast = autocast_for(self.device, plan.mixed_precision)
         crops, labels = flatten(site)
-        self.fingerprint = checkpoints.fingerprint(plan, crops, *held_out.values(), rehearsal_crops)
+        self.fingerprint = checkpoints.fingerprint(
+            pretrained, plan, crops, *held_out.values(), rehearsal_crops
+        )
         self.network = _start_network(pretrained, plan.strategy, plan.seed)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frozen = prepare(self.network, plan.strategy, plan.last_stages)
@@ -174,7 +175,7 @@ class Run:
         teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         prepare(teacher, Strategy.PRETRAINED, plan.last_stages)
         self.step_loss = StepLoss(
-            mislabel(labels, plan.label_noise, _seed(plan, NOISE_STREAM)),
+            labels,
             targets=embed_all(teacher, crops if rehearses else NO_CROPS, self.autocast),
             # The frozen stages are the teacher's own, so the kept features serve both networks.
             general_targets=embed_photos(teacher, self.general, len(general), self.autocast),
@@ -335,7 +336,7 @@ class Run:
         """Continue from the checkpoint in `folder`, if there is one.
 
         Raises:
-            TrainingError: it belongs to another plan or to other photos.
+            TrainingError: it belongs to another network, to another plan or to other photos.
         """
         state = checkpoints.load(folder, self.fingerprint)
         if state is None:

@@ -160,6 +160,6 @@ def copy_trainer(seed: int = 0, blindness: float = 0.0, helped: bool = True):
         assert not set(site) & set(general)
         curve = [(1.0, 2.0), (2.0, 1.0)]
         network = write_network(scratch / "challenger.onnx", seed, blindness)
-        return Challenger(network, {"loss": curve}, {"strategy": "copy"}, helped)
+        return Challenger("small", network, {"loss": curve}, {"strategy": "copy"}, helped)
 
     return train

@@ -40,6 +40,7 @@ def trial(tmp_path: Path):
         general,
         camera_view=dim,
         limits=GateLimits(),
+        network="small",
     )
     return site, general, champion, challenger, compared
 
@@ -82,7 +83,14 @@ def test_where_the_pretrained_network_is_in_use_it_is_met_once(tmp_path: Path) -
     champion = small_release(tmp_path, PRETRAINED_ID)
     challenger = write_network(tmp_path / "challenger.onnx", seed=3)
     compared = embed_all(
-        champion, champion, challenger, faces(0, 6), None, camera_view=dim, limits=GateLimits()
+        champion,
+        champion,
+        challenger,
+        faces(0, 6),
+        None,
+        camera_view=dim,
+        limits=GateLimits(),
+        network="small",
     )
     assert [each.name for each in compared.sets] == ["site"]
     assert compared.general is None
@@ -115,7 +123,14 @@ def test_photos_without_a_second_crop_stay_without(tmp_path: Path) -> None:
     people = {f"p{n}": [FaceCrop(image) for image in photos(n, 2)] for n in range(4)}
     release = small_release(tmp_path, PRETRAINED_ID)
     compared = embed_all(
-        release, release, release.encoder_path, people, None, camera_view=dim, limits=GateLimits()
+        release,
+        release,
+        release.encoder_path,
+        people,
+        None,
+        camera_view=dim,
+        limits=GateLimits(),
+        network="small",
     )
     np.testing.assert_allclose(compared.site.champion, compared.site.challenger, atol=1e-6)
 

@@ -106,6 +106,20 @@ def test_a_hub_that_cannot_be_reached_is_an_error(tmp_path: Path, monkeypatch):
         load_backbone("resnet18")
 
 
+def test_a_damaged_copy_of_the_hub_is_an_error_and_nothing_is_printed(tmp_path: Path, monkeypatch, capsys):
+    """The hub announces a download on the standard output, where a command's JSON lines belong."""
+
+    def fetch(url, path, *_, **__):
+        Path(path).write_bytes(b"half a file")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    with pytest.raises(ModelError, match="torch's copy in"):
+        load_backbone("mobilenet_v3_small")
+    assert capsys.readouterr().out == ""
+
+
 class Bomb:
     def __reduce__(self):
         return (Path.touch, (Path("exploded"),))
