@@ -1,10 +1,14 @@
 """A network on the way from the pretrained weights to the trained ones."""
 
+import copy
+
 import torch
 
 from models.siamese import interpolate
 from models.siamese.augmentation import door_camera
+from models.siamese.backbones import Backbone
 from models.siamese.interpolate import SHARES, best_share, part_of_the_way
+from models.siamese.siamese_network import SiameseNetwork
 from tests.models.siamese.conftest import make_people, make_tiny
 
 PEOPLE = make_people(6, 2)
@@ -40,8 +44,40 @@ def test_the_share_with_the_least_error_on_the_people_held_out_is_taken(monkeypa
     assert float(network.head.bias.detach()[0]) == torch.tensor(0.8)
 
 
-def test_of_equally_good_networks_the_one_that_moved_least_is_taken() -> None:
-    start = make_tiny(1)
-    network, share = best_share(start, start, PEOPLE, door_camera())
+def test_of_equally_good_networks_the_one_that_moved_least_is_taken(monkeypatch) -> None:
+    class Check:
+        def __init__(self, crops, labels) -> None: ...
+
+        def error(self, network, _autocast) -> float:
+            return 0.25
+
+    monkeypatch.setattr(interpolate, "HeldOutCheck", Check)
+    start, end = make_tiny(1), make_tiny(2)
+    network, share = best_share(start, end, PEOPLE, door_camera())
     assert share == min(SHARES)
-    torch.testing.assert_close(network.state_dict(), start.state_dict())
+    torch.testing.assert_close(network.state_dict(), part_of_the_way(start, end, share).state_dict())
+
+
+def with_fresh_layers(seed: int) -> SiameseNetwork:
+    """Its last stage and its head have no pretrained weights."""
+    backbone = make_tiny(seed).backbone
+    torch.manual_seed(seed)
+    return SiameseNetwork(Backbone("tiny", list(backbone.stages), backbone.features, fresh=1), 24).eval()
+
+
+def test_fresh_layers_are_taken_as_trained() -> None:
+    start, end = with_fresh_layers(1), with_fresh_layers(2)
+    mixed, last = part_of_the_way(start, end, 0.25).state_dict(), end.state_dict()
+    moved = {name for name, value in mixed.items() if not torch.equal(value, last[name])}
+    assert not any(name.startswith(("head.", "backbone.stages.3.")) for name in moved)
+    assert "backbone.stages.1.conv.weight" in moved
+
+
+def test_where_only_fresh_layers_learnt_the_trained_network_is_kept() -> None:
+    start = with_fresh_layers(1)
+    end = copy.deepcopy(start)
+    with torch.no_grad():
+        end.head.weight.add_(1.0)
+    network, share = best_share(start, end, PEOPLE, door_camera())
+    assert share == 1.0
+    torch.testing.assert_close(network.state_dict(), end.state_dict(), rtol=0, atol=0)
