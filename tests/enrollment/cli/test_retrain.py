@@ -121,3 +121,9 @@ def test_an_unknown_camera_is_wrong_usage(console: Console) -> None:
     result = doorward(console, "retrain", "--camera", "moon")
     assert result.exit_code == 2
     assert "night" in result.output
+
+
+def test_an_unknown_backbone_is_wrong_usage(console: Console) -> None:
+    result = doorward(console, "retrain", "--backbone", "perceptron")
+    assert result.exit_code == 2
+    assert "mobilenet_v3_small" in result.output

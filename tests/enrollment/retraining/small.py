@@ -140,12 +140,16 @@ def activate_champion(settings: Settings, register: Register, seed: int = 0, **n
 
 
 def enrol(
-    register: Register, release: Release, crops_by_person: CropsByPerson, *, training: bool = True
+    register: Register,
+    release: Release,
+    people: CropsByPerson | FacesByPerson,
+    *,
+    training: bool = True,
 ) -> None:
     encoder = FlippedEncoder(OpenVinoEncoder(release.encoder_path, release.model_id))
     purposes = {Purpose.RECOGNITION} | ({Purpose.TRAINING} if training else set())
-    for name, images in crops_by_person.items():
-        crops = [FaceCrop(image) for image in images]
+    for name, pictures in people.items():
+        crops = [each if isinstance(each, FaceCrop) else FaceCrop(each) for each in pictures]
         enrolled = [EnrolledFace(*pair) for pair in zip(crops, encoder.embed(crops), strict=True)]
         # Ids decide who is held out: the same ones in every test run.
         ids = random.Random(name)
