@@ -32,6 +32,7 @@ from models.evaluation.calibration import calibrate
 from models.evaluation.identification import OpenSet, search_open_set
 from models.evaluation.metrics import fnir, fpir, threshold_at_rate
 from models.evaluation.pairs import accuracy_by_fold
+from models.evaluation.reference import synthetic_cohort
 from models.evaluation.thresholds import ErrorRateTargets
 from models.release.networks import SFACE_MODEL_ID
 
@@ -40,6 +41,8 @@ TARGETS = (0.01, 0.003, 0.001)
 TEXTBOOK_THRESHOLD = 0.363
 FIXED_SIZES = (10, 100, 300, 880, 1400)
 SEED = 0
+GALLERY_SIZES = (10, 30, 100, 300)
+DRAWS = 20
 HALVES = (((0, 1, 2), (3, 4)), ((3, 4), (0, 1, 2)))
 
 
@@ -169,6 +172,53 @@ def target_rates(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> 
     return lines
 
 
+def by_people(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> list[str]:
+    """Return the table of what a door of some people has, at the default target, with what a site has.
+
+    People are drawn from some folds, one photograph each; the reference is made of the other folds.
+    """
+    known, unseen = HALVES[0]
+    reference = reference_of(vectors, people, np.isin(folds, known))
+    synthetic = synthetic_cohort(SFACE_MODEL_ID)
+    whole = split_open_set(people, 1, np.isin(folds, unseen))
+    rng = np.random.default_rng(SEED)
+    lines = [
+        "| people | target 0.1% of | reference asks for | synthetic asks for | gallery asks for | "
+        "strangers accepted by a search | FNIR |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for size, targets in itertools.product(GALLERY_SIZES, (ErrorRateTargets(visit_s=0), ErrorRateTargets())):
+        asked: dict[str, list[float]] = {"reference": [], "synthetic": [], "searches": []}
+        accepted = searches = 0
+        missed = []
+        for _ in range(DRAWS):
+            names = rng.permutation(sorted(whole.gallery))[:size].tolist()
+            split = Split(
+                {name: whole.gallery[name] for name in names},
+                {name: whole.probes[name] for name in names},
+                whole.strangers,
+            )
+            templates = templates_of(vectors, split)
+            found = calibrate(
+                templates, SFACE_MODEL_ID, targets, reference=reference, synthetic=synthetic
+            ).identify
+            tested, value = search_as_the_door(vectors, split), found.threshold.value
+            for name, threshold in found.by_source.items():
+                asked[name].append(threshold)
+            accepted, searches = (
+                accepted + int((tested.strangers >= value).sum()),
+                searches + tested.strangers.size,
+            )
+            missed.append(fnir(tested.own, tested.best_other, value))
+        asks = " | ".join(f"{np.mean(values):.3f}" if values else "-" for values in asked.values())
+        unit_of_target = f"visits of {targets.visit_s:g} s" if targets.visit_s else "searches"
+        lines.append(
+            f"| {size} | {unit_of_target} | {asks} | {accepted} of {searches:,}: {accepted / searches:.3%} | "
+            f"{np.mean(missed):.1%} |"
+        )
+    return lines
+
+
 def fixed_threshold(vectors: np.ndarray, people: np.ndarray) -> list[str]:
     """Return the table of strangers whom the network's textbook threshold lets in, by people enrolled."""
     rows = np.random.default_rng(SEED).permutation(first_photos(people, np.ones(len(people), bool)))
@@ -221,6 +271,7 @@ def report(views: LfwViews, people: np.ndarray, folds: np.ndarray, shared: Path)
     return text.format(
         improvements="\n".join(improvements(views, people, shared)),
         targets="\n".join(target_rates(paired, people, folds)),
+        by_people="\n".join(by_people(paired, people, folds)),
         fixed="\n".join(fixed_threshold(unit(views.plain), people)),
         people=f"{len(set(people)):,}",
         photos=len(views.acquired),
