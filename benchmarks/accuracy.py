@@ -42,7 +42,7 @@ TEXTBOOK_THRESHOLD = 0.363
 FIXED_SIZES = (10, 100, 300, 880, 1400)
 SEED = 0
 GALLERY_SIZES = (10, 30, 100, 300)
-DRAWS = 20
+DRAWS = 50
 HALVES = (((0, 1, 2), (3, 4)), ((3, 4), (0, 1, 2)))
 
 
@@ -210,13 +210,21 @@ def by_people(vectors: np.ndarray, people: np.ndarray, folds: np.ndarray) -> lis
                 searches + tested.strangers.size,
             )
             missed.append(fnir(tested.own, tested.best_other, value))
-        asks = " | ".join(f"{np.mean(values):.3f}" if values else "-" for values in asked.values())
+        asks = " | ".join(spread(values) for values in asked.values())
         unit_of_target = f"visits of {targets.visit_s:g} s" if targets.visit_s else "searches"
         lines.append(
             f"| {size} | {unit_of_target} | {asks} | {accepted} of {searches:,}: {accepted / searches:.3%} | "
             f"{np.mean(missed):.1%} |"
         )
     return lines
+
+
+def spread(values: list[float]) -> str:
+    """Return the median, and where they differ how far 10% and 90% of the values lie; a dash for none."""
+    if not values:
+        return "-"
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
+    return f"{middle:.3f}" if high - low < 0.001 else f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 def fixed_threshold(vectors: np.ndarray, people: np.ndarray) -> list[str]:
