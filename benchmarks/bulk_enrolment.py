@@ -2,7 +2,7 @@
 
     python -m benchmarks.bulk_enrolment [--shared ../shared] [--people 700]
 
-Everybody is somebody else, so whoever is refused as enrolled already (`DuplicatePersonError`) is an error.
+Everybody is somebody else, so whoever is refused as enrolled already (`duplicate_person`) is an error.
 People are drawn from the last two folds; the reference that thresholds start from is made of the first three.
 """
 
@@ -22,7 +22,7 @@ from models.evaluation.photos import people_in
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 0
-DUPLICATE = "DuplicatePersonError"
+DUPLICATE = "duplicate_person"
 
 
 def draw(shared: Path, people: int) -> list[Path]:
@@ -59,7 +59,7 @@ def main() -> None:
         )
         seconds = time.perf_counter() - start
     answers = [line for line in lines if "outcome" in line]
-    reasons = Counter(str(line["refusals"][-1]["error"]) for line in answers if line["outcome"] == "refused")
+    reasons = Counter(str(line["refusals"][0]["error"]) for line in answers if line["outcome"] == "refused")
     enrolled = sum(line["outcome"] == "enrolled" for line in answers)
     interval = binomial_interval(reasons[DUPLICATE], len(answers))
     print(f"enrolled: {enrolled} of {len(answers)} in {seconds:.0f} s")

@@ -17,7 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lfw import CACHE, folds_of_people
+import numpy as np
+
+from benchmarks.lfw import CACHE, folds_of_people, identities
 from benchmarks.own_reference import TESTED_FOLDS, doorward, leave_tested_out
 from models.evaluation.bounds import binomial_interval
 
@@ -39,8 +41,12 @@ class Photos:
 def choose(shared: Path, people: int, strangers: int) -> Photos:
     """Choose people of the tested folds: the first by name with several photos, and strangers with one."""
     images, fold = shared / "data" / "lfw_dev" / "images", folds_of_people(shared)
-    named = [folder for folder in sorted(images.iterdir()) if fold[folder.name] in TESTED_FOLDS]
-    folders = {folder.name: sorted(folder.glob("*.jpg")) for folder in named}
+    everybody = sorted(folder.name for folder in images.iterdir())
+    once = np.array(everybody) == identities(shared, np.array(everybody))  # people of two names come once
+    named = [
+        name for name, first in zip(everybody, once, strict=True) if first and fold[name] in TESTED_FOLDS
+    ]
+    folders = {name: sorted((images / name).glob("*.jpg")) for name in named}
     several = {name: photos for name, photos in folders.items() if len(photos) > 1}
     chosen = dict(list(several.items())[:people])
     return Photos(

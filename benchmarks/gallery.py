@@ -1,20 +1,25 @@
-"""Measures a search and a calibration by the number of people: `python -m benchmarks.gallery`."""
+"""Measures what grows with the number of people: `python -m benchmarks.gallery`.
+
+Random vectors, two templates each: the memory of templates and gallery together, building the gallery, a
+search, a calibration, and looking thresholds up.
+"""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 
 from models.domain import Embedding, PersonId, Template
-from models.evaluation.calibration import ErrorRateTargets, calibrate
+from models.evaluation.calibration import calibrate
+from models.evaluation.thresholds import ErrorRateTargets
 from models.gallery.gallery import Gallery
-from models.release.manifest import Thresholds
 
 SIZES = (100, 1_000, 10_000, 100_000)
-CALIBRATED_UP_TO = 10_000
 DIMENSION = 128
 MODEL = "random"
 REPEATS = 50
+PHOTOS_EACH = 2
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
@@ -27,26 +32,38 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
     return float(np.median(taken))
 
 
+def templates_of(people: int, rng: np.random.Generator) -> list[Template]:
+    """Return random templates."""
+    vectors = rng.normal(size=(PHOTOS_EACH * people, DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return [
+        Template(str(row), PersonId(f"{row // PHOTOS_EACH:032x}"), Embedding(vector.copy(), MODEL))
+        for row, vector in enumerate(vectors)
+    ]
+
+
 def main() -> None:
     """Measure and print a table."""
     rng = np.random.default_rng(0)
-    print("| people, two templates each | build | search | calibrate |\n| --- | --- | --- | --- |")
-    for size in SIZES:
-        vectors = rng.normal(size=(2 * size, DIMENSION))
-        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-        templates = [
-            Template(str(row), PersonId(f"{row // 2:032x}"), Embedding(vector, MODEL))
-            for row, vector in enumerate(vectors)
-        ]
+    print("| people, two templates each | memory | build | search | calibrate | look up |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for people in SIZES:
+        tracemalloc.start()
+        templates = templates_of(people, rng)
+        gallery = Gallery.build(templates, MODEL)
+        megabytes = tracemalloc.get_traced_memory()[0] / 1e6
+        tracemalloc.stop()
+        probe = templates[0].embedding
         built = seconds(lambda t=templates: Gallery.build(t, MODEL))
-        gallery, probe = Gallery.build(templates, MODEL), templates[0].embedding
         searched = seconds(lambda g=gallery, p=probe: g.search(p), REPEATS)
-        found = "-"
-        if size <= CALIBRATED_UP_TO:
-            defaults = Thresholds(0.6, 0.6, 0.6)
-            took = seconds(lambda t=templates, d=defaults: calibrate(t, MODEL, ErrorRateTargets(), d))
-            found = f"{took:.2f} s"
-        print(f"| {size:,} | {built:.2f} s | {1000 * searched:.2f} ms | {found} |")
+        calibrated = seconds(lambda t=templates: calibrate(t, MODEL, ErrorRateTargets()))
+        thresholds = calibrate(templates, MODEL, ErrorRateTargets()).thresholds
+        looked_up = seconds(lambda t=thresholds, n=people: t.for_gallery(n, PHOTOS_EACH), REPEATS)
+        print(
+            f"| {people:,} | {megabytes:,.1f} MB | {built:.2f} s | {1000 * searched:.2f} ms "
+            f"| {calibrated:.2f} s | {1000 * looked_up:.1f} ms |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

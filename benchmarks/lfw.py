@@ -18,6 +18,20 @@ from models.vision.alignment import align_face
 from models.vision.detector import YuNetDetector
 from models.vision.pictures import read_picture
 
+SAME_PERSON = (
+    ("Andrew_Caldecott", "Andrew_Gilligan"),
+    ("Shinya_Taniguchi", "Takahiro_Mori"),
+    ("Noer_Moeis", "Noer_Muis"),
+    ("Bison_Dele", "Brian_Williams"),
+    ("Doc_Rivers", "Glenn_Rivers"),
+    ("Chyung_Dai-chul", "Dai_Chul_Chyung"),
+    ("Jason_Kapono", "Ray_Young"),
+    ("Bill_Pryor", "William_Pryor_Jr"),
+)
+"""Pairs of names whose photographs show one person, as the eye sees, beside those that
+same_person_two_names.txt lists. They score 0.64 to 0.95; the highest score of two different people is 0.58,
+two sisters score 0.56."""
+
 CACHE = Path(__file__).resolve().parent.parent / ".doorward" / "benchmarks" / "lfw_views.npz"
 
 
@@ -86,8 +100,8 @@ def door_vectors(views: LfwViews) -> np.ndarray:
 
 
 def identities(shared: Path, paths: np.ndarray) -> np.ndarray:
-    """Return who is in each photograph, with the people who appear under two names as one."""
-    same = {}
+    """Return who is in each photograph, with the people who appear under two names as one: their first."""
+    same = {second: first for first, second in SAME_PERSON}
     for line in (shared / "data" / "lfw_dev" / "same_person_two_names.txt").read_text().splitlines():
         first, second = line.split("\t")
         same[second] = first
@@ -105,6 +119,12 @@ def folds_of_people(shared: Path) -> dict[str, int]:
             found[line.split("\t")[0]] = fold
         at += 1 + count
     return found
+
+
+def folds_of(shared: Path, people: np.ndarray) -> np.ndarray:
+    """Return the fold of each of these names, from 0, int (N,)."""
+    by_name = folds_of_people(shared)
+    return np.array([by_name[name] for name in people])
 
 
 def pairs_of(shared: Path) -> list[Pair]:

@@ -3,7 +3,7 @@
     python -m benchmarks.own_reference STRANGERS.npz identify photo.jpg
 
 The packaged reference holds the scores of strangers of Labeled Faces in the Wild. Whoever tests thresholds on
-people of that set has to leave them out of it; `write_reference` makes such a file from some folds.
+people of that set has to leave them out of it; `leave_tested_out` makes such a file from the other folds.
 """
 
 import json
@@ -13,48 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lfw import Split, door_vectors, folds_of_people, identities, load_views, split_open_set
-from models.evaluation.identification import OpenSet, search_open_set
+from benchmarks.lfw import door_vectors, folds_of, identities, load_views
+from benchmarks.reference import searches_of
 
 REFERENCE_FOLDS = (0, 1, 2)
 TESTED_FOLDS = (3, 4)
-
-
-def search_as_the_door(vectors: np.ndarray, split: Split) -> OpenSet:
-    """Search with everything that the door does."""
-    return search_open_set(
-        {name: vectors[rows] for name, rows in split.gallery.items()},
-        {name: vectors[rows] for name, rows in split.probes.items()},
-        vectors[split.strangers],
-    )
-
-
-def write_reference(file: Path, vectors: np.ndarray, people: np.ndarray, inside: np.ndarray) -> None:
-    """Search the people of one photograph among those of several, one each, and keep the best scores.
-
-    Args:
-        file: to write; the form of the packaged one.
-        vectors: float32 (N, D) unit rows.
-        people: (N,) who is in each photograph.
-        inside: bool (N,) photographs of the folds to take.
-    """
-    split = split_open_set(people, 1, inside)
-    tested = search_as_the_door(vectors, split)
-    best = np.sort(tested.strangers).astype(np.float32)
-    np.savez_compressed(file, best=best, searched=len(tested.people))
-
-
-def folds_of(shared: Path, people: np.ndarray) -> np.ndarray:
-    """Return the fold of each of these names, from 0, int (N,)."""
-    by_name = folds_of_people(shared)
-    return np.array([by_name[name] for name in people])
 
 
 def leave_tested_out(file: Path, shared: Path, weights: Path, cache: Path) -> None:
     """Write the reference of `REFERENCE_FOLDS`, for tests on people of `TESTED_FOLDS`."""
     views = load_views(shared, weights, cache)
     people = identities(shared, views.paths)
-    write_reference(file, door_vectors(views), people, np.isin(folds_of(shared, people), REFERENCE_FOLDS))
+    inside = views.acquired & np.isin(folds_of(shared, people), REFERENCE_FOLDS)
+    np.savez_compressed(file, **searches_of(door_vectors(views), people, inside))
 
 
 def doorward(home: Path, *arguments: str, reference: Path | None = None) -> list[dict[str, object]]:

@@ -4,7 +4,8 @@ Every person of the development folds of Labeled Faces in the Wild, one photogra
 others, as the door searches. Writes models/evaluation/strangers-sface-2021dec.npz: the best scores, which of
 them belong together, and the number of people searched. It holds no face and no embedding.
 
-`reference_of` makes the same of a part of the people: an evaluation must not know the strangers it judges.
+`searches_of` and `reference_of` make the same of a part of the people: an evaluation must not know the
+strangers it judges.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lfw import identities, load_views
+from benchmarks.lfw import CACHE, door_vectors, identities, load_views
 from models.domain import FloatArray
 from models.evaluation.searches import search_gallery
 from models.evaluation.tail import SearchTail, fit_searches
@@ -21,33 +22,18 @@ from models.gallery.mean import GalleryMean
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "models" / "evaluation" / "strangers-sface-2021dec.npz"
 
-SAME_PERSON = (
-    ("Andrew_Caldecott", "Andrew_Gilligan"),
-    ("Shinya_Taniguchi", "Takahiro_Mori"),
-    ("Noer_Moeis", "Noer_Muis"),
-    ("Bison_Dele", "Brian_Williams"),
-    ("Doc_Rivers", "Glenn_Rivers"),
-    ("Chyung_Dai-chul", "Dai_Chul_Chyung"),
-    ("Jason_Kapono", "Ray_Young"),
-    ("Bill_Pryor", "William_Pryor_Jr"),
-)
-"""Pairs of names whose photographs show one person, as the pictures show to the eye. They score 0.64 to 0.95;
-the highest score of two different people is 0.58, two sisters score 0.56."""
-
 
 def searches_of(vectors: FloatArray, people: np.ndarray, inside: np.ndarray) -> dict[str, np.ndarray]:
     """Search everybody among all others: `best`, `units` and `searched`, as the package keeps them.
 
     Args:
         vectors: (P, D) an embedding of each photograph.
-        people: (P,) who is on it.
+        people: (P,) who is on it; nobody under two names.
         inside: bool (P,), photographs that may be used.
     """
-    double = {second for _, second in SAME_PERSON}
     rows: dict[str, int] = {}
     for row in np.flatnonzero(inside):
-        if people[row] not in double:
-            rows.setdefault(str(people[row]), int(row))
+        rows.setdefault(str(people[row]), int(row))
     chosen = vectors[list(rows.values())]
     gallery = GalleryMean.of(chosen).remove(chosen)
     found = search_gallery([vector[np.newaxis] for vector in gallery], gallery)
@@ -69,13 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--weights", type=Path, default=ROOT / ".doorward" / "weights")
-    parser.add_argument("--cache", type=Path, default=ROOT / ".doorward" / "benchmarks" / "lfw_views.npz")
+    parser.add_argument("--cache", type=Path, default=CACHE)
     given = parser.parse_args()
     views = load_views(given.shared, given.weights, given.cache)
     people = identities(given.shared, views.paths)
-    both = views.first + views.second_mirror
-    vectors = (both / np.linalg.norm(both, axis=1, keepdims=True)).astype(np.float32)
-    found = searches_of(vectors, people, views.acquired)
+    found = searches_of(door_vectors(views), people, views.acquired)
     np.savez_compressed(REFERENCE, **found)
     print(f"{len(found['best'])} searches, each among {int(found['searched'])} people")
 

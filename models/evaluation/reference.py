@@ -1,9 +1,9 @@
 """`reference_for`, `synthetic_cohort`: what is known of strangers' scores before anybody is enrolled.
 
 The package holds, for each pretrained network, the best scores of a few thousand searches (made by
-`python -m benchmarks.accuracy --reference`; `docs/explanation/thresholds.md` says from which
-photographs) and the embeddings of a few hundred synthetic people (made by `python -m benchmarks.cohort`). It
-holds no real face and no embedding of one. A release that a site has trained brings a file of its own.
+`python -m benchmarks.reference`; `docs/explanation/thresholds.md` says from which photographs) and the
+embeddings of a few hundred synthetic people (made by `python -m benchmarks.cohort`). It holds no real face
+and no embedding of one. A release that a site has trained brings a file of its own.
 """
 
 from collections.abc import Mapping

@@ -137,7 +137,7 @@ class SearchTail:
     """The highest of the best scores of searches without a mate.
 
     Searches that are not independent, such as those of one person's photos, make one unit. Expected rates are
-    shares of searches; bounds count units, each by its highest score.
+    shares of searches; bounds count units, each by its highest score, and hold for searches as well.
 
     Attributes:
         highest: float64 (H,), rising: the highest best scores.
@@ -171,7 +171,8 @@ class SearchTail:
 
     def fpir_bound(self, threshold: float, people: float, confidence: float) -> float:
         """Return what that share stays under with this confidence."""
-        return compose(self._unit_bound(threshold, confidence), people / self.searched)
+        share = min(1.0, self._searches_a_unit * self._unit_bound(threshold, confidence))
+        return compose(share, people / self.searched)
 
     def threshold(self, target: float, people: float) -> float:
         """Return the threshold of an expected FPIR `target` at `people` people; never below what is kept."""
@@ -183,7 +184,7 @@ class SearchTail:
 
     def cautious_threshold(self, target: float, people: float, confidence: float) -> float:
         """Return the threshold whose FPIR over `people` people stays under `target` with this confidence."""
-        share = decompose(target, people / self.searched)
+        share = decompose(target, people / self.searched) / self._searches_a_unit
         bounds = upper_bounds(self.unit_highest.size, self.units, confidence)
         reached = int(np.searchsorted(bounds, share, side="right"))
         if reached:  # so many units may pass: the threshold lies just above the next one
@@ -235,6 +236,18 @@ class SearchTail:
         needed = min(self.searches, max(MIN_EXCESSES + 1, round(EXCESS_SHARE * self.searches) + 1))
         counts = self.searches >= max(MIN_SAMPLE, self.units) and self.units >= self.unit_highest.size
         return values and counts and self.searched >= 1 and needed <= self.highest.size <= self.searches
+
+    @cached_property
+    def _searches_a_unit(self) -> float:
+        """How many times the share of units the share of searches is among the highest scores, at least 1.
+
+        Two people who are each other's nearest are one unit of two searches, and high scores are of such
+        pairs: a bound of the share of units alone would be too low for searches.
+        """
+        lowest = self.unit_highest[-HIGHEST_FEW]
+        searches = self.highest.size - int(np.searchsorted(self.highest, lowest, side="left"))
+        units = self.unit_highest.size - int(np.searchsorted(self.unit_highest, lowest, side="left"))
+        return max(1.0, (searches / self.searches) / (units / self.units))
 
     def _unit_bound(self, threshold: float, confidence: float) -> float:
         """Return the upper bound of the share of units that reach `threshold`."""

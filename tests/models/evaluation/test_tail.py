@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from models.domain import ScoreKind, ScoreScale
+from models.domain import Embedding, PersonId, ScoreKind, ScoreScale, Template
 from models.errors import CalibrationError
+from models.evaluation.calibration import calibrate
+from models.evaluation.searches import search_cohort
 from models.evaluation.tail import SearchTail, compose, decompose, fit_searches, fit_tail
 from models.evaluation.thresholds import ErrorRateTargets, StrangerSource, Thresholds
+from models.gallery.mean import GalleryMean
 
 
 def test_an_exponential_tail_is_found_beyond_the_data():
@@ -125,6 +129,44 @@ def test_templates_of_one_person_are_one_observation():
             alone.fpir_bound(threshold, 100, 0.95), rel=1e-3
         )
     assert fit_searches(photos, 100).fpir_bound(0.46, 100, 0.95) < alone.fpir_bound(0.46, 100, 0.95)
+
+
+def test_the_bound_of_searches_holds_where_only_high_scores_are_of_pairs():
+    """Of 1,000 people the 100 highest are 50 pairs who found each other: each is 2 searches of the 1,000."""
+    pairs = np.repeat(np.linspace(0.5, 0.6, 50), 2)
+    best = np.concatenate([np.linspace(0.2, 0.4, 900), pairs])
+    units = np.concatenate([np.arange(900), 900 + np.arange(100) // 2])
+    source = fit_searches(best, 999, units)
+    threshold = float(pairs[-20])
+    assert source.fpir(threshold, 999) == pytest.approx(0.02, rel=0.5)
+    ten_of_500_pairs = float(stats.beta.ppf(0.95, 11, 490))
+    assert source.fpir_bound(threshold, 999, 0.95) == pytest.approx(ten_of_500_pairs, rel=0.02)
+    cautious = source.cautious_threshold(ten_of_500_pairs * 1.02, 999, 0.95)
+    assert cautious == pytest.approx(pairs[-21], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_a_stated_bound_holds_for_people_who_are_searched_among_each_other():
+    """Random faces: at 95% confidence at most 1 of 20 galleries may have a higher rate than was stated."""
+    rng = np.random.default_rng(1)
+    beyond, galleries = 0, 80
+    for _ in range(galleries):
+        people, strangers = (faces(count, rng) for count in (400, 10_000))
+        templates = [
+            Template(str(row), PersonId(f"{row:032x}"), Embedding(vector, "net"))
+            for row, vector in enumerate(people)
+        ]
+        found = calibrate(templates, "net", ErrorRateTargets(target_far=0.01, visit_s=0)).identify
+        mean = GalleryMean.of(people)
+        rate = (search_cohort(mean.remove(strangers), mean.remove(people)) >= found.threshold.value).mean()
+        beyond += rate > found.bound
+    assert beyond <= 8  # 5% of 80, and two standard deviations
+
+
+def faces(count, rng):
+    """Unit vectors, float32 (count, 48)."""
+    vectors = rng.normal(size=(count, 48))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_what_is_kept_comes_back_whole():
