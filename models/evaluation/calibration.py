@@ -271,6 +271,12 @@ def _warnings(
             "The bound exceeds twice the target rate: what few people can show does not exclude more. More "
             "people, or a larger cohort, narrow it."
         )
+    if identify.threshold.value > 1.0:
+        found.append(
+            "No score reaches the threshold of the door: nobody gets in. This network cannot keep the "
+            "target rate "
+            "with so many people: use another release, or a higher target rate."
+        )
     if mated < MIN_MATED_TEMPLATES:
         found.append(
             f"Only {mated} templates can be tested against another of the same person: how often the door "

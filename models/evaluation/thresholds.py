@@ -36,6 +36,11 @@ MIN_THRESHOLD = 0.2
 one comes of scores that were not made by this program."""
 
 
+MAX_DUPLICATE = 0.9
+"""Whoever scores so high is enrolled already, however many people are: here the lower threshold is the safe
+one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRateTargets:
     """The error rates that the operator wants.
@@ -175,13 +180,13 @@ class Thresholds:
         """Look up the threshold for a newcomer of whom so many pictures are searched, each on its own.
 
         The best of k searches is the best of k chances: each search may err with 1 - (1 - target)^(1/k).
-        Its rates are of newcomers. Raises as `for_gallery`.
+        Its rates are of newcomers; it is never above `MAX_DUPLICATE`. Raises as `for_gallery`.
         """
         target = self.targets.target_fpir_duplicates
         each = -math.expm1(math.log1p(-target) / pictures)
         found = self._find(each, people, photos_each, cautious=False)
         return CalibratedThreshold(
-            found.threshold,
+            Threshold(min(found.threshold.value, MAX_DUPLICATE), self.scale),
             target,
             -math.expm1(pictures * math.log1p(-min(found.expected, 1 - 1e-12))),
             -math.expm1(pictures * math.log1p(-min(found.bound, 1 - 1e-12))),

@@ -130,7 +130,7 @@ def other_value(value: Any) -> Any:
         case None:
             return '"x"'
         case bool() | int():
-            return value + 1000
+            return 1 - value if value in (0, 1) else value + 1000
         case float():
             return value - 1.5
         case bytes():

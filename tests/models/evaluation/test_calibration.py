@@ -236,6 +236,15 @@ def test_more_photos_of_each_person_count_as_more_people():
     assert of_three.identify(100, 3.0).threshold == LARGE.identify(100, 1.0).threshold
 
 
+def test_a_network_that_cannot_keep_the_target_says_so_and_still_finds_duplicates():
+    """Strangers of a poor network score up to 1: the door stays shut, the same picture is a duplicate."""
+    poor = fit_searches(1 - np.random.default_rng(2).exponential(0.05, 1000), 10)
+    found = found_for(make_templates(10), reference=poor)
+    assert found.identify.threshold.value > 1
+    assert any("nobody gets in" in warning for warning in found.warnings)
+    assert found.duplicate.threshold.value <= 0.9
+
+
 def test_a_threshold_that_lets_in_almost_anybody_is_refused():
     low = fit_searches(np.random.default_rng(1).normal(-0.9, 0.01, 1000), 10)
     thresholds = Thresholds(LARGE.scale, LARGE.targets, [StrangerSource("searches", low)])
