@@ -20,16 +20,10 @@ from dataclasses import dataclass
 from models.domain import ScoreScale, Threshold
 from models.errors import CalibrationError
 from models.evaluation.measured import photos_factor, visit_factor
-from models.evaluation.tail import SearchTail
+from models.evaluation.tail import LARGE_SAMPLE, SearchTail
 
 TOLERATED_FACTOR = 2.0
 """On average the target rate is met; with the stated confidence the rate stays under this many times it."""
-
-MIN_BOUND_UNITS = 500
-"""A source of fewer searches that are independent raises a threshold to where it expects the target rate, and
-has no bound of its own: a few hundred cannot exclude twice a target of one in a thousand, and would otherwise
-refuse everybody. The bound is then that of the larger sources: of strangers in general, not of this
-camera."""
 
 MIN_THRESHOLD = 0.2
 """No threshold lies below: strangers reach this score with one in a hundred of the people enrolled. A lower
@@ -201,8 +195,11 @@ class Thresholds:
             (source, max(1, people) * photos_factor(photos_each) / photos_factor(source.photos_each))
             for source in self.sources
         ]
+        # A source of fewer searches raises a threshold to where it expects the target rate, and has no bound
+        # of its own: a few hundred cannot exclude twice a target of one in a thousand, and would refuse
+        # everybody. The bound is then that of the larger sources: of strangers in general, not this camera.
         most = max(source.tail.units for source in self.sources)
-        large = [each for each in scaled if each[0].tail.units >= min(MIN_BOUND_UNITS, most)]
+        large = [each for each in scaled if each[0].tail.units >= min(LARGE_SAMPLE, most)]
         by_source = {source.name: source.tail.threshold(target, count) for source, count in scaled}
         if cautious:
             limit = min(TOLERATED_FACTOR * target, (1.0 + target) / 2)

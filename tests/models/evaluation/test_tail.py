@@ -205,3 +205,14 @@ def test_scores_that_are_all_equal_make_no_error():
     source = fit_searches(np.full(50, 0.3), 10)
     assert source.threshold(0.001, 10) == pytest.approx(0.3, abs=1e-3)
     assert source.cautious_threshold(0.001, 10, 0.95) == pytest.approx(0.3, abs=1e-3)
+
+
+def test_a_small_gallery_asks_for_no_more_than_its_scores_show():
+    """From 100 searches of one distribution the shape of the tail is not known: it is held exponential."""
+    thresholds = [
+        fit_searches(np.random.default_rng(seed).normal(0.33, 0.04, 100), 100).threshold(2e-4, 100)
+        for seed in range(100)
+    ]
+    truth = 0.33 + 0.04 * 3.54  # the normal distribution's quantile of 2 in 10,000
+    assert abs(np.median(thresholds) - truth) < 0.03
+    assert max(thresholds) < truth + 0.15
