@@ -37,10 +37,10 @@ def test_a_few_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_hundred_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
-    found = kill(tmp_path / "home", times=130, seed=2)
+def test_many_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
+    found = kill(tmp_path / "home", times=80, seed=2)
     # A child that ended before its random moment came was not killed: more are started than needed.
-    assert sum(found["killed"].values()) >= 100
+    assert sum(found["killed"].values()) >= 60
     assert set(found["killed"]) >= {stage.value for stage in Stage}
     # The pointer did move in between: the kills met promotions at work.
     assert found["releases_seen"] > 3
