@@ -17,7 +17,7 @@ from models.settings.load import load_settings
 from models.site import open_register
 from models.synthetic.people import SyntheticPerson
 
-PEOPLE = 12
+PEOPLE = 30
 
 
 @pytest.fixture
