@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -29,6 +31,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "people"
 
 
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_bulk_enrolment_leaves_whole_people(
@@ -38,9 +49,13 @@ def test_a_stopped_bulk_enrolment_leaves_whole_people(
     command = [sys.executable, "-m", "models.cli.app", "--home", str(home), "--json"]
     command += ["enroll", "--folder", str(folder), "--consent", "I agree.", "--allow-duplicate"]
     environment = os.environ | {"DOORWARD_WEIGHTS__FOLDER": str(weights.detector.parent)}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as running:
+    # Tests that run in the background of a shell ignore SIGINT, and so would their children.
+    with (
+        heeding_interrupts(),
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as running,
+    ):
         assert running.stdout is not None
         first = running.stdout.readline()
         assert '"outcome": "enrolled"' in first
