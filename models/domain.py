@@ -7,9 +7,10 @@ are compared.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 import numpy as np
 import numpy.typing as npt
@@ -289,13 +290,77 @@ class DenyReason(StrEnum):
     MODEL_FAULT = "model_fault"
     REGISTER_FAULT = "register_fault"
     LOCK_FAULT = "lock_fault"
+    LOCKDOWN = "lockdown"
+    SUSPENDED = "suspended"
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+    LOCKED_OUT = "locked_out"
+    ANTI_PASSBACK = "anti_passback"
+    NO_RULE = "no_rule"
+    OUTSIDE_HOURS = "outside_hours"
+    NEEDS_PIN = "needs_pin"
+    NEEDS_CARD = "needs_card"
+    NEEDS_FACE = "needs_face"
+    NEEDS_SECOND_PERSON = "needs_second_person"
+    WRONG_PIN = "wrong_pin"
+    UNKNOWN_CARD = "unknown_card"
+    CARD_OF_ANOTHER = "card_of_another"
+
+
+class CheckName(StrEnum):
+    """The checks that a decision consists of, in the order in which they are made."""
+
+    FRESH_PICTURE = "fresh_picture"
+    SOMEBODY_ENROLLED = "somebody_enrolled"
+    ENOUGH_PICTURES = "enough_pictures"
+    RECOGNISED = "recognised"
+    CLEAR_LEAD = "clear_lead"
+    CREDENTIAL = "credential"
+    DOOR_MODE = "door_mode"
+    STATUS = "status"
+    VALIDITY = "validity"
+    LOCKOUT = "lockout"
+    ANTI_PASSBACK = "anti_passback"
+    RULE = "rule"
+    SCHEDULE = "schedule"
+    FACTORS = "factors"
+    SECOND_PERSON = "second_person"
+    LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check of a decision.
+
+    Attributes:
+        name: which one.
+        passed: False for the one that the decision fell on, the last one of a denial.
+        saw: what it compared, as plain JSON values (text, numbers, lists of them): no name, no free text of
+            people. `models.messages` makes a sentence of it.
+    """
+
+    name: CheckName
+    passed: bool
+    saw: Mapping[str, Any] = field(default_factory=dict)
+
+
+Trace = tuple[CheckResult, ...]
+"""Every check of a decision, in the order in which they were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The door may open for this person."""
+    """The door may open for this person.
+
+    Attributes:
+        person_id: who is let in.
+        trace: what was checked.
+        longer: True for a person for whom the door stays unlocked longer.
+    """
 
     person_id: PersonId
+    trace: Trace = ()
+    longer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,11 +371,13 @@ class Deny:
         reason: for programs.
         advice: what the person can mend.
         detail: what failed, in words for the operator.
+        trace: what was checked; the last check is the one that failed.
     """
 
     reason: DenyReason
     advice: tuple[QualityReason, ...] = ()
     detail: str = ""
+    trace: Trace = ()
 
 
 Decision = Grant | Deny
@@ -324,3 +391,59 @@ class LockState(StrEnum):
     HELD_UNLOCKED = "held_unlocked"
     UNKNOWN = "unknown"
     JAMMED = "jammed"
+
+
+class Contact(StrEnum):
+    """What a door contact says."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    NONE = "none"
+    """There is no contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorInputs:
+    """What is wired to the door's hardware, at one moment.
+
+    Attributes:
+        contact: of the door leaf.
+        exit_request: True while the button inside is pressed, or the sensor inside sees somebody.
+        tamper: True while a housing is open.
+        fire: True while the fire alarm system asks for the door to be released.
+    """
+
+    contact: Contact = Contact.NONE
+    exit_request: bool = False
+    tamper: bool = False
+    fire: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardShown:
+    """A card was held to the reader.
+
+    Attributes:
+        number: its number as text: digits for a card of 26 to 37 bits, hexadecimal digits for a longer one.
+        at_s: seconds of the door's clock.
+    """
+
+    number: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key of a keypad.
+
+    Attributes:
+        key: `0` to `9`, `*` (clear) or `#` (enter).
+        at_s: seconds of the door's clock.
+    """
+
+    key: str
+    at_s: float
+
+
+Shown = CardShown | KeyPressed
+"""What came from a reader, or from the PIN pad of the display."""

@@ -345,6 +345,13 @@ class LockError(DoorwardError):
     status = 503
 
 
+class ReaderError(DoorwardError):
+    """A card reader or keypad does not answer."""
+
+    code = "reader_error"
+    status = 503
+
+
 def error_record(error: DoorwardError) -> dict[str, Any]:
     """A failure as plain JSON values: on the shell, in reports of many pictures or people, over HTTP.
 

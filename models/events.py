@@ -8,15 +8,62 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
-from models.domain import Box, DenyReason, PersonId, Quality, QualityReason
+from models.domain import (
+    Box,
+    CheckName,
+    CheckResult,
+    DenyReason,
+    PersonId,
+    Quality,
+    QualityReason,
+    Trace,
+)
 
-Outcome = Literal["granted", "denied", "fault", "unlocked", "not_unlocked"]
+Outcome = Literal["granted", "denied", "fault", "unlocked", "not_unlocked", "alarm", "cleared", "notice"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 RECOGNISED = "recognised"
-"""The reason of a grant; those of everything else are `models.domain.DenyReason`."""
+"""The reason of a grant; those of a denial or fault are `models.domain.DenyReason`."""
 
-REASONS = frozenset({RECOGNISED, *DenyReason})
+
+class AlarmReason(StrEnum):
+    """Why somebody should go and look. docs/reference/events.md explains each."""
+
+    DOOR_FORCED = "door_forced"
+    DOOR_HELD_OPEN = "door_held_open"
+    LOCK_JAMMED = "lock_jammed"
+    LOCK_UNKNOWN = "lock_unknown"
+    HARDWARE_OFFLINE = "hardware_offline"
+    TAMPER = "tamper"
+    DURESS = "duress"
+    ANTI_PASSBACK = "anti_passback"
+    READER_OFFLINE = "reader_offline"
+
+
+class NoticeReason(StrEnum):
+    """What happened without anybody asking to pass. docs/reference/events.md explains each."""
+
+    ENTERED = "entered"
+    DID_NOT_ENTER = "did_not_enter"
+    EXIT_REQUEST = "exit_request"
+    LOCKDOWN_STARTED = "lockdown_started"
+    LOCKDOWN_ENDED = "lockdown_ended"
+    FIRE_RELEASE_STARTED = "fire_release_started"
+    FIRE_RELEASE_ENDED = "fire_release_ended"
+    UNLOCKED_BY_SCHEDULE = "unlocked_by_schedule"
+    LOCKED_BY_SCHEDULE = "locked_by_schedule"
+    KIOSK_STARTED = "kiosk_started"
+    KIOSK_STOPPED = "kiosk_stopped"
+
+
+REASONS: dict[str, frozenset[str]] = {
+    "decision": frozenset({RECOGNISED, *DenyReason}),
+    "action": frozenset({RECOGNISED, *DenyReason}),
+    "fault": frozenset(DenyReason),
+    "alarm": frozenset(AlarmReason),
+    "notice": frozenset(NoticeReason),
+}
+"""The reasons of each kind of event."""
 
 
 class EventKind(StrEnum):
@@ -25,6 +72,8 @@ class EventKind(StrEnum):
     DECISION = "decision"
     FAULT = "fault"
     ACTION = "action"
+    ALARM = "alarm"
+    NOTICE = "notice"
 
 
 KIND_OF: dict[Outcome, EventKind] = {
@@ -33,9 +82,12 @@ KIND_OF: dict[Outcome, EventKind] = {
     "fault": EventKind.FAULT,
     "unlocked": EventKind.ACTION,
     "not_unlocked": EventKind.ACTION,
+    "alarm": EventKind.ALARM,
+    "cleared": EventKind.ALARM,
+    "notice": EventKind.NOTICE,
 }
 
-FAILURES: frozenset[Outcome] = frozenset({"fault", "not_unlocked"})
+FAILURES: frozenset[Outcome] = frozenset({"fault", "not_unlocked", "alarm"})
 """Outcomes that an operator should look into."""
 
 
@@ -51,9 +103,13 @@ class DoorEvent:
         door: the door's name, the setting `door.id`.
         track: the number of the face's track; None for a fault of the door.
         outcome: granted: the lock is to be unlocked; denied; fault: the door could not judge; unlocked or
-            not_unlocked: what became of a grant.
-        reason: `recognised`, or a `DenyReason`.
-        intent_id: the number of the grant that an action carried out; None for all else.
+            not_unlocked: what became of a grant; alarm and cleared: it begins and ends; notice.
+        reason: `recognised`, or a `DenyReason`; of an alarm an `AlarmReason`, of a notice a `NoticeReason`.
+        intent_id: the number of the grant that an action carried out, or that a notice or alarm follows
+            from; None for all else.
+        factors: what was shown and fits the person: `face`, `pin`, `card`, in this order.
+        trace: every check of a decision, in order.
+        silent: True for what only the receiver of alarms may hear of, such as duress.
         advice: what was wrong with the pictures, for the person to mend.
         person_id: the person most alike, to be let in only where the outcome is granted; after an erasure a
             random id that belongs to nobody.
@@ -96,6 +152,9 @@ class DoorEvent:
     written: bool = True
     event_id: int | None = None
     intent_id: int | None = None
+    factors: tuple[str, ...] = ()
+    trace: Trace = ()
+    silent: bool = False
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -104,10 +163,12 @@ class DoorEvent:
         object.__setattr__(self, "at", self.at.astimezone(UTC))
         if self.outcome not in OUTCOMES:
             raise ValueError(f"an event's outcome is {', '.join(OUTCOMES)}, not {self.outcome!r}")
-        if self.reason not in REASONS:
-            raise ValueError(f"an event's reason is `recognised` or a deny reason, not {self.reason!r}")
-        if (self.kind is EventKind.ACTION) != (self.intent_id is not None):
-            raise ValueError("an action names its grant as intent_id, and no other event has one")
+        if self.reason not in REASONS[self.kind]:
+            raise ValueError(f"{self.reason!r} is no reason of an event with the outcome {self.outcome}")
+        if self.kind is EventKind.ACTION and self.intent_id is None:
+            raise ValueError("an action names its grant as intent_id")
+        if self.kind in {EventKind.DECISION, EventKind.FAULT} and self.intent_id is not None:
+            raise ValueError("a decision or a fault follows from no grant: it has no intent_id")
         for name in ("score", "runner_up_score", "threshold", "clip_s"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
@@ -151,6 +212,9 @@ class DoorEvent:
             "detail": self.detail,
             "clip_s": self.clip_s,
             "written": self.written,
+            "factors": list(self.factors),
+            "trace": [trace_record(check) for check in self.trace],
+            "silent": self.silent,
         }
 
     @classmethod
@@ -165,6 +229,8 @@ class DoorEvent:
             quality, box = values["quality"], values["box"]
             values["at"] = datetime.fromisoformat(values["at"])
             values["advice"] = _reasons(values["advice"])
+            values["factors"] = tuple(values["factors"])
+            values["trace"] = tuple(_check(each) for each in values["trace"])
             values["quality"] = None if quality is None else quality_from_record(quality)
             values["box"] = None if box is None else Box(**box)
             return cls(**values)
@@ -173,6 +239,15 @@ class DoorEvent:
 
 
 _DERIVED = frozenset({"kind", "margin"})
+
+
+def trace_record(check: CheckResult) -> dict[str, Any]:
+    """One check as plain JSON values."""
+    return {"name": str(check.name), "passed": check.passed, "saw": dict(check.saw)}
+
+
+def _check(record: Mapping[str, Any]) -> CheckResult:
+    return CheckResult(CheckName(record["name"]), bool(record["passed"]), dict(record["saw"]))
 
 
 def quality_record(quality: Quality) -> dict[str, Any]:

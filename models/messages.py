@@ -5,7 +5,7 @@ docs/reference/deny-reasons.md says more, for operators.
 """
 
 from models.domain import Decision, Deny, DenyReason, Grant, LockState, QualityReason
-from models.events import RECOGNISED
+from models.events import RECOGNISED, AlarmReason, NoticeReason
 
 REASON_MESSAGE: dict[DenyReason, str] = {
     DenyReason.NOT_RECOGNISED: "Not recognised",
@@ -18,6 +18,45 @@ REASON_MESSAGE: dict[DenyReason, str] = {
     DenyReason.MODEL_FAULT: "The recognition is out of order",
     DenyReason.REGISTER_FAULT: "The register is out of order",
     DenyReason.LOCK_FAULT: "The lock is out of order",
+    DenyReason.LOCKDOWN: "This door is locked down",
+    DenyReason.SUSPENDED: "Your access is suspended",
+    DenyReason.NOT_YET_VALID: "Your access has not begun yet",
+    DenyReason.EXPIRED: "Your access has ended",
+    DenyReason.LOCKED_OUT: "Too many attempts: please wait",
+    DenyReason.ANTI_PASSBACK: "You are inside already",
+    DenyReason.NO_RULE: "You may not use this door",
+    DenyReason.OUTSIDE_HOURS: "You may not use this door now",
+    DenyReason.NEEDS_PIN: "Please enter your PIN",
+    DenyReason.NEEDS_CARD: "Please hold your card to the reader",
+    DenyReason.NEEDS_FACE: "Please look at the camera",
+    DenyReason.NEEDS_SECOND_PERSON: "A second person is needed",
+    DenyReason.WRONG_PIN: "Wrong PIN",
+    DenyReason.UNKNOWN_CARD: "Unknown card",
+    DenyReason.CARD_OF_ANOTHER: "This card belongs to somebody else",
+}
+ALARM_MESSAGE: dict[AlarmReason, str] = {
+    AlarmReason.DOOR_FORCED: "Door opened without a grant",
+    AlarmReason.DOOR_HELD_OPEN: "Door held open",
+    AlarmReason.LOCK_JAMMED: "Lock is jammed",
+    AlarmReason.LOCK_UNKNOWN: "Lock does not answer",
+    AlarmReason.HARDWARE_OFFLINE: "Door hardware does not answer",
+    AlarmReason.TAMPER: "Housing opened",
+    AlarmReason.DURESS: "Duress PIN entered",
+    AlarmReason.ANTI_PASSBACK: "Entered twice without leaving",
+    AlarmReason.READER_OFFLINE: "Card reader does not answer",
+}
+NOTICE_MESSAGE: dict[NoticeReason, str] = {
+    NoticeReason.ENTERED: "Went in",
+    NoticeReason.DID_NOT_ENTER: "Did not go in",
+    NoticeReason.EXIT_REQUEST: "Exit requested",
+    NoticeReason.LOCKDOWN_STARTED: "Lockdown begins",
+    NoticeReason.LOCKDOWN_ENDED: "Lockdown ends",
+    NoticeReason.FIRE_RELEASE_STARTED: "Released because of fire",
+    NoticeReason.FIRE_RELEASE_ENDED: "Fire release ends",
+    NoticeReason.UNLOCKED_BY_SCHEDULE: "Unlocked by schedule",
+    NoticeReason.LOCKED_BY_SCHEDULE: "Locked by schedule",
+    NoticeReason.KIOSK_STARTED: "Kiosk started",
+    NoticeReason.KIOSK_STOPPED: "Kiosk stopped",
 }
 GRANTED_MESSAGE = "The door is open"
 RESTING_MESSAGE = "Please wait a minute, then try again"
@@ -59,12 +98,18 @@ LOCK_MESSAGE: dict[LockState, str] = {
 
 
 def message_for(reason: str) -> str:
-    """What an event's reason says to the person at the door.
+    """What an event's reason says, to the person at the door or, of alarms and notices, to the operator.
 
     Raises:
-        ValueError: it is neither `recognised` nor a `DenyReason`.
+        ValueError: it is no reason of an event.
     """
-    return GRANTED_MESSAGE if reason == RECOGNISED else REASON_MESSAGE[DenyReason(reason)]
+    if reason == RECOGNISED:
+        return GRANTED_MESSAGE
+    if reason in set(NoticeReason):
+        return NOTICE_MESSAGE[NoticeReason(reason)]
+    if reason in set(DenyReason):  # `anti_passback` is a reason of both
+        return REASON_MESSAGE[DenyReason(reason)]
+    return ALARM_MESSAGE[AlarmReason(reason)]
 
 
 def advice_for(decision: Decision | None) -> list[str]:

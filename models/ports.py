@@ -1,4 +1,4 @@
-"""The interfaces (ports) of Doorward: `Clock`, `Camera`, `Lock`, `Encoder`; each has two adapters or more.
+"""The interfaces (ports): `Clock`, `Camera`, `Lock`, `Reader`, `Encoder`; each has two adapters or more.
 
 `tests/contracts/` runs one suite per port against every adapter.
 """
@@ -6,7 +6,7 @@
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from models.domain import Embedding, FaceCrop, Frame, LockState
+from models.domain import DoorInputs, Embedding, FaceCrop, Frame, LockState, Shown
 
 
 @runtime_checkable
@@ -64,8 +64,33 @@ class Lock(Protocol):
         """What the lock says of itself; UNKNOWN when it does not answer."""
         ...
 
+    def inputs(self) -> DoorInputs:
+        """What is wired to the same hardware; `DoorInputs()` where nothing is. Raises LockError."""
+        ...
+
     def close(self) -> None:
         """Lock and let go of the hardware; may be called twice. Raises LockError when that is not sure."""
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A reader of cards, a keypad, or both. Use as a context manager: entering opens, leaving closes."""
+
+    def __enter__(self) -> "Reader":
+        """Open the reader. Raises ReaderError."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the reader; may be called twice."""
+        ...
+
+    def read(self) -> list[Shown]:
+        """Cards and keys since the last call, oldest first; never waits. Raises ReaderError."""
+        ...
+
+    def answer(self, *, granted: bool) -> None:
+        """Show the person what was decided, by the reader's lamp and buzzer where it has them."""
         ...
 
 

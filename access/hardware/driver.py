@@ -6,7 +6,7 @@ import threading
 import structlog
 
 from access.hardware.unlock_time import check_unlock_time
-from models.domain import LockState
+from models.domain import DoorInputs, LockState
 from models.errors import LockError
 from models.ports import Clock, Lock
 
@@ -52,6 +52,7 @@ class LockDriver:
         self._ack_s, self._close_s, self._poll_s = ack_s, close_s, poll_s
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._seen = (LockState.UNKNOWN, clock.monotonic_s())
+        self._inputs = DoorInputs()
         self._closing = threading.Event()
         self._closed_well = False
         self._thread = threading.Thread(target=self._run, name="lock-driver", daemon=True)
@@ -76,6 +77,10 @@ class LockDriver:
         state, at_s = self._seen
         believed = self._thread.is_alive() and self._clock.monotonic_s() - at_s <= MAX_AGE_S
         return state if believed else LockState.UNKNOWN
+
+    def inputs(self) -> DoorInputs:
+        """What is wired to the hardware, at the latest look. Touches no hardware."""
+        return self._inputs
 
     def close(self) -> None:
         """Lock, let go of the hardware and end the thread; may be called twice.
@@ -115,6 +120,7 @@ class LockDriver:
         asked_s = self._clock.monotonic_s()
         try:
             state = self._lock.state()
+            self._inputs = self._lock.inputs()
         except LockError as error:
             log.warning("the lock does not say how it stands", error=str(error))
             state = LockState.UNKNOWN

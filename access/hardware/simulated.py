@@ -4,7 +4,7 @@ import math
 from enum import StrEnum
 
 from access.hardware.unlock_time import check_unlock_time
-from models.domain import LockState
+from models.domain import DoorInputs, LockState
 from models.errors import LockError
 from models.ports import Clock
 
@@ -64,6 +64,7 @@ class SimulatedLock:
         self._state = LockState.LOCKED
         self._relock_at_s = math.inf
         self._closed = False
+        self._inputs = DoorInputs()
 
     def unlock(self, seconds: float) -> None:
         """Unlock for `seconds`; a time under way is never shortened, a lock that is held unlocked stays so.
@@ -91,6 +92,14 @@ class SimulatedLock:
         if self._clock.monotonic_s() >= self._relock_at_s:
             return TRANSITIONS.get((self._state, LockEvent.TIME_UP), self._state)
         return self._state
+
+    def inputs(self) -> DoorInputs:
+        """What `set_inputs` was given last."""
+        return self._inputs
+
+    def set_inputs(self, inputs: DoorInputs) -> None:
+        """Change what is wired to it, for a demo or a test."""
+        self._inputs = inputs
 
     def close(self) -> None:
         """Lock if it still obeys, then refuse every command; may be called twice."""

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -92,6 +92,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: Json,
         list[str]: Json,
+        list[Any]: Json,
     }
 
 
@@ -202,6 +203,9 @@ class EventRow(Base):
     box: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
     clip_s: Mapped[float | None]
     intent_id: Mapped[int | None]
+    factors: Mapped[list[str]]
+    trace: Mapped[list[Any]]
+    silent: Mapped[bool]
 
 
 class ChangeRow(AuthenticatedBase):

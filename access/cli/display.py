@@ -1,0 +1,5 @@
+"""The commands of `display`."""
+
+import typer
+
+app = typer.Typer()

@@ -1,0 +1,5 @@
+"""The commands of `sync`."""
+
+import typer
+
+app = typer.Typer()

@@ -1,0 +1,5 @@
+"""The commands of `why`."""
+
+import typer
+
+app = typer.Typer()

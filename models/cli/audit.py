@@ -1,0 +1,5 @@
+"""The commands of `audit`."""
+
+import typer
+
+app = typer.Typer()

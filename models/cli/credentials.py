@@ -1,0 +1,5 @@
+"""The commands of `credentials`."""
+
+import typer
+
+app = typer.Typer()

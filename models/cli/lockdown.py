@@ -1,0 +1,5 @@
+"""The commands of `lockdown`."""
+
+import typer
+
+app = typer.Typer()

@@ -1,0 +1,5 @@
+"""The commands of `rules`."""
+
+import typer
+
+app = typer.Typer()
