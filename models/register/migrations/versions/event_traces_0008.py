@@ -1,4 +1,4 @@
-"""An event says which factors were shown and what was checked, and may be for the receiver of alarms alone."""
+"""Events have the factors shown and the checks made, and may be for the receiver of alarms alone."""
 
 import sqlalchemy as sa
 from alembic import op
