@@ -16,7 +16,9 @@ reaches a program.
     │   ├── UnknownPersonError    no such person in the register
     │   ├── RevokedPersonError    the person was revoked, which is for good
     │   ├── DuplicatePersonError  this face or this name is enrolled already
-    │   └── ConsentError          the person's consent does not cover what was asked
+    │   ├── ConsentError          the person's consent does not cover what was asked
+    │   ├── RulesError            the rules of access contradict themselves or cannot be read
+    │   └── PinError              digits that may not be a PIN
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -155,6 +157,18 @@ class ConsentError(InputError):
     """The person's consent does not cover what was asked."""
 
     code = "consent_missing"
+
+
+class RulesError(InputError):
+    """The rules of access contradict themselves or cannot be read."""
+
+    code = "invalid_rules"
+
+
+class PinError(InputError):
+    """Digits that may not be a PIN."""
+
+    code = "unfit_pin"
 
 
 class WeightsError(DoorwardError):
