@@ -31,6 +31,20 @@ MOVING_LOCKS = frozenset({LockState.LOCKED, LockState.UNLOCKED, LockState.HELD_U
 CLOCK_ROUNDING_S = 1e-6
 """A picture of this very moment may seem to come from the future by a rounding error."""
 
+UNCLEAR = frozenset({DenyReason.POOR_QUALITY, DenyReason.NOT_ENOUGH_EVIDENCE})
+"""The pictures do not say who it is, and do not say that it is somebody else."""
+
+IDENTITY_CHECKS = frozenset(
+    {
+        CheckName.FRESH_PICTURE,
+        CheckName.SOMEBODY_ENROLLED,
+        CheckName.ENOUGH_PICTURES,
+        CheckName.RECOGNISED,
+        CheckName.CLEAR_LEAD,
+    }
+)
+"""The checks that say who stands there."""
+
 Authorise = Callable[[PersonId], Verdict]
 """Asks the rules about a person at this door, now, with what was shown."""
 
@@ -56,6 +70,7 @@ def decide(
     now: float,
     at: datetime,
     authorise: Authorise,
+    known: Identified | None = None,
 ) -> Decision:
     """Grant or deny, from what one track's pictures say together and what the rules say of the person.
 
@@ -66,6 +81,8 @@ def decide(
         now: seconds of the clock that stamped the pictures.
         at: the same moment by the wall clock, in the site's time zone.
         authorise: the rules; asked only about somebody who was recognised.
+        known: who this track was recognised as a moment ago; counts while the newest pictures are not good
+            enough to tell, since whoever types a PIN looks down.
 
     Raises:
         ValueError: `at` has no zone.
@@ -75,7 +92,9 @@ def decide(
         raise ValueError("the time of a decision needs the site's zone")
     found = identify(evidence, limits, threshold, now=now)
     if isinstance(found, Deny):
-        return found
+        if known is None or found.reason not in UNCLEAR:
+            return found
+        found = known
     return admit(found, authorise(found.person_id), evidence.lock)
 
 
