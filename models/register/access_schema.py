@@ -1,9 +1,9 @@
-"""`PolicyRow`, `AccessRow`, `PinRow`, `CardRow`, `OrderRow`, ...: the tables of rules, credentials and orders."""
+"""`PolicyRow`, `AccessRow`, `PinRow`, `CardRow`, `OrderRow`, ...: the tables of rules and credentials."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.register.schema import AuthenticatedBase
@@ -118,3 +118,12 @@ class FirstPersonRow(AuthenticatedBase):
 
     door: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[str]
+
+
+OF_PERSON = (MembershipRow, AccessRow, PinRow, CardRow, FailureRow, PassageRow)
+"""Rows that belong to a person, and are deleted when the person is erased."""
+
+TABLES: tuple[Table, ...] = tuple(
+    kind.metadata.tables[kind.__tablename__] for kind in (PolicyRow, OrderRow, FirstPersonRow, *OF_PERSON)
+)
+"""Every table of this module."""

@@ -1,5 +1,6 @@
-"""`create_state`, `bump_revision`, `bump_rules`: the row of state: keys, active release, revisions, version."""
+"""`create_state`, `bump_revision`, `bump_rules`: the row of state: keys, release, revisions, version."""
 
+from models.errors import RegisterChangedError
 from models.register.macs import Keyring
 from models.register.schema import StateRow
 from models.register.session import STATE_ID, RegisterSession, seal_sums
@@ -35,3 +36,9 @@ def bump_rules(session: RegisterSession) -> int:
     row = session.state()
     row.rules_revision += 1
     return row.rules_revision
+
+
+def check_rules_revision(session: RegisterSession, seen: int | None) -> None:
+    """Raise RegisterChangedError when rules, people or credentials have another revision than `seen`."""
+    if seen not in (None, session.state().rules_revision):
+        raise RegisterChangedError("rules, people or credentials have changed in the meantime: look again")

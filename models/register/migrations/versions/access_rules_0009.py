@@ -1,5 +1,7 @@
 """Rules, groups, PINs, cards, lockdowns, and what happened to people at doors before."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -104,7 +106,7 @@ def _create_what_happened() -> None:
     )
 
 
-def _create(name: str, *parts: "sa.Column[object] | sa.Constraint") -> None:
+def _create(name: str, *parts: "sa.Column[Any] | sa.Constraint") -> None:
     """Create an authenticated table; its first column is the primary key."""
     op.create_table(
         name,
