@@ -99,9 +99,7 @@ class Authoriser:
         register: what people did before.
     """
 
-    def __init__(
-        self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister
-    ) -> None:
+    def __init__(self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister) -> None:
         self._door, self._access, self._register = door, access, register
         self.shown = ShownCredentials()
         self._pin_checked: tuple[PersonId | None, PinMatch] | None = None
@@ -273,8 +271,10 @@ class Authoriser:
         known = self._register.door_state(self._door, person_id, at)
         state = replace(
             known,
+            # Whichever is known: what was read with the rules, or just now.
+            lockdowns=tuple(dict.fromkeys(access.lockdowns + known.lockdowns)),
+            fire_release=known.fire_release or self._fire_input or covers(access.fire_doors, self._door),
             first_of_two=self._first_of_two,
-            fire_release=known.fire_release or self._fire_input,
         )
         request = Request(self._door, at, person, shown)
         verdict = decide_access(access.policy, request, state)

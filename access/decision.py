@@ -150,8 +150,8 @@ def _recognise(
     if not checks.note(CheckName.RECOGNISED, accepted, **seen):
         return checks.deny(DenyReason.NOT_RECOGNISED)
     clear = result.margin >= limits.min_margin
-    seen = {"margin": _finite(result.margin), "needed": limits.min_margin}
-    if not checks.note(CheckName.CLEAR_LEAD, clear, **seen):
+    margin = _finite(result.margin)
+    if not checks.note(CheckName.CLEAR_LEAD, clear, margin=margin, needed=limits.min_margin):
         return checks.deny(DenyReason.AMBIGUOUS)
     return Identified(result.best.person_id, checks.trace)
 

@@ -16,6 +16,7 @@ from types import FrameType
 import structlog
 
 from access.assembly import build_loop
+from access.authorise import Authoriser
 from access.cameras import open_camera
 from access.cameras.newest import reconnect_delay_s
 from access.hardware import open_lock
@@ -31,7 +32,7 @@ from models.clock import SystemClock
 from models.domain import Frame, PersonId
 from models.errors import CameraAbsentError, CameraError, ConfigError, DoorwardError, error_record
 from models.events import FAILURES, DoorEvent
-from models.ports import Camera, Clock, Lock
+from models.ports import Camera, Clock
 from models.register.register import Register
 from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
@@ -87,7 +88,7 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
             threads.raise_first()
             service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
 
-        lock = LockDriver(open_lock(settings.lock, clock), clock)
+        lock = LockDriver(open_lock(settings.lock, clock), clock, door_limits(settings))
         try:
             if _watch_door(
                 settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
@@ -119,7 +120,7 @@ def _check_watchdog(service: ServiceManager, settings: Settings) -> None:
 def _watch_door(
     settings: Settings,
     clock: Clock,
-    lock: Lock,
+    lock: LockDriver,
     *,
     stop: threading.Event,
     watched: threading.Event,
@@ -147,7 +148,14 @@ def _watch_door(
 
         return watch_camera(
             lambda: open_camera(settings.camera, clock),
-            build_loop(site, watch.current, clock, RegisterAudit(site.register), lock),
+            build_loop(
+                site,
+                watch.current,
+                clock,
+                RegisterAudit(site.register),
+                lock,
+                Authoriser(settings.door.id, watch.access, site.register),
+            ),
             stop,
             partial(log_events, names_of=partial(look_up_names, site.register))
             if on_events is None

@@ -100,7 +100,7 @@ class DoorLoop:
 
         `step` does it, too.
         """
-        return self._guarded(lambda: self._see_to_door(self._view()))
+        return self._guarded(self._tick)
 
     def finish(self) -> list[DoorEvent]:
         """Nothing more will come: write what is still open."""
@@ -120,26 +120,31 @@ class DoorLoop:
             self._fail(error)
         return self._events
 
+    def _tick(self) -> None:
+        self._see_to_door()
+        self._judge_credentials(self._view())
+
     def _step(self, frame: Frame) -> None:
         view = self._view()
-        self._authoriser.take(self._readers())
+        self._see_to_door()
         try:
             self._judge_frame(frame, view)
         finally:  # whatever is wrong with the picture
-            self._see_to_door(view)
+            self._judge_credentials(view)
 
-    def _see_to_door(self, view: SiteView) -> None:
-        """Judge cards and PINs that no face goes with; write what the door did; follow its mode."""
-        at, at_s = self._now(), self._clock.monotonic_s()
+    def _see_to_door(self) -> None:
+        """Follow the door's mode, and write what its hardware tells; take in cards and keys."""
+        for event in self._doorway.step(self._now(), self._door):
+            self._write_if_possible(event)
         self._authoriser.take(self._readers())
+
+    def _judge_credentials(self, view: SiteView) -> None:
+        """Judge a card or PIN that no face goes with."""
+        at, at_s = self._now(), self._clock.monotonic_s()
         face_waits = any(visit.decision is None or visit.is_pending for visit in self.visible)
         proof = self._authoriser.alone(at, at_s, face_waits=face_waits)
-        if proof is not None:
-            self._judge_credential(proof, view, at, at_s)
-        for event in self._doorway.step(at, self._door):
-            self._write_if_possible(event)
-
-    def _judge_credential(self, proof: Proof, view: SiteView, at: datetime, at_s: float) -> None:
+        if proof is None:
+            return
         person_id = proof.person_id or PersonId("")
         decision = admit(Identified(person_id, ()), proof.verdict, self._lock.state())
         self.alone = decision, at_s
