@@ -130,7 +130,7 @@ def _watch_door(
     with (
         open_site(settings, create=True, actor=f"door:{settings.door.id}") as site,
         retention_running(site.register, settings.storage, clock),
-        SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
+        SiteWatch(site, clock) as watch,
     ):
 
         def on_first_frame() -> None:
