@@ -20,6 +20,7 @@ from access.authorise import Authoriser
 from access.cameras import open_camera
 from access.cameras.newest import reconnect_delay_s
 from access.hardware import open_lock
+from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
@@ -88,7 +89,7 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
             threads.raise_first()
             service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
 
-        lock = LockDriver(open_lock(settings.lock, clock), clock, door_limits(settings))
+        lock = LockDriver(open_lock(settings.lock, clock), clock, DoorLimits.of(settings.door, settings.lock.without_power))
         try:
             if _watch_door(
                 settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
@@ -131,7 +132,7 @@ def _watch_door(
     with (
         open_site(settings, create=True, actor=f"door:{settings.door.id}") as site,
         retention_running(site.register, settings.storage, clock),
-        SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
+        SiteWatch(site, clock) as watch,
     ):
 
         def on_first_frame() -> None:
@@ -154,7 +155,7 @@ def _watch_door(
                 clock,
                 RegisterAudit(site.register),
                 lock,
-                Authoriser(settings.door.id, watch.access, site.register),
+                Authoriser(settings.door.id, lambda: watch.current().access, site.register),
             ),
             stop,
             partial(log_events, names_of=partial(look_up_names, site.register))

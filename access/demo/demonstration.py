@@ -200,10 +200,10 @@ def receive(site: Site, guests: list[Guest]) -> Iterator[DemoVisit]:
 
 def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, DirectDriver]:
     """The demo's door: the real loop, rules and audit, a simulated lock."""
-    view, access = site.view(), site.register.access_snapshot()
+    view = site.view()
     lock = DirectDriver(SimulatedLock(clock), clock)
     audit = RegisterAudit(site.register)
-    rules = Authoriser(site.settings.door.id, lambda: access, site.register)
+    rules = Authoriser(site.settings.door.id, lambda: view.access, site.register)
     return build_loop(site, lambda: view, clock, audit, lock, rules), lock
 
 

@@ -131,10 +131,25 @@ def gallery_of(*people: int) -> Gallery:
     return Gallery.build([Template(f"t{who}", PEOPLE[who], vector_of(who)) for who in people], MODEL)
 
 
-def view_of(revision: int, encoder: Encoder, gallery: Gallery, *, release_id: str = "release-1") -> SiteView:
-    """A view with the threshold `THRESHOLD` for everything."""
+def access_of(*people: PersonId, revision: int = 1) -> AccessSnapshot:
+    """A site without rules of its own: these people pass every door by the face."""
+    known = {person_id: PersonAccess(person_id) for person_id in people}
+    return AccessSnapshot(revision, OPEN_SITE, "digest", known, (), frozenset())
+
+
+def view_of(
+    revision: int,
+    encoder: Encoder,
+    gallery: Gallery,
+    *,
+    release_id: str = "release-1",
+    access: AccessSnapshot | None = None,
+) -> SiteView:
+    """A view with the threshold `THRESHOLD` for everything; `access` None lets in everybody in the gallery."""
     release = Release(release_id, MODEL, Path("none.onnx"))
-    return SiteView(revision, release, encoder, gallery, gallery_thresholds(THRESHOLD.value, SCALE))
+    thresholds = gallery_thresholds(THRESHOLD.value, SCALE)
+    access = access_of(*gallery.people) if access is None else access
+    return SiteView(revision, release, encoder, gallery, thresholds, access)
 
 
 class RecordingLock(SimulatedLock):
