@@ -89,7 +89,9 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
             threads.raise_first()
             service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
 
-        lock = LockDriver(open_lock(settings.lock, clock), clock, DoorLimits.of(settings.door, settings.lock.without_power))
+        lock = LockDriver(
+            open_lock(settings.lock, clock), clock, DoorLimits.of(settings.door, settings.lock.without_power)
+        )
         try:
             if _watch_door(
                 settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
