@@ -34,6 +34,7 @@ class LineType(StrEnum):
     CHANGE = "change"
     CHECK = "check"
     CONSENT = "consent"
+    DEMO_ACT = "demo_act"
     DEMO_SUMMARY = "demo_summary"
     DEMO_VISIT = "demo_visit"
     ENROLMENT = "enrolment"
