@@ -277,7 +277,7 @@ class _Server:
 
 
 def _poke(wake: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):  # full: it will wake anyway
+    with contextlib.suppress(OSError):  # full: it will wake anyway; broken: it has ended
         wake.send(b"\0")
 
 

@@ -102,11 +102,12 @@ function returnToFirstLanguage(mode) {
 
 function showClock() {
   const now = new Date();
+  const { locale } = words().page;
   const zone = shown.time_zone ? { timeZone: shown.time_zone } : {};
-  const time = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...zone }).format(now);
+  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...zone }).format(now);
   put(at("time"), time);
   put(at("small-clock"), time);
-  put(at("date"), new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long", ...zone }).format(now));
+  put(at("date"), new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", ...zone }).format(now));
 }
 
 /* ---- picture and oval ---- */
