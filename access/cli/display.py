@@ -38,6 +38,6 @@ def display(ctx: typer.Context) -> None:
         console.emit(
             LineType.ADDRESS,
             {"address": address},
-            f"The display of the door {door} is at [bold]{address}[/] (on this machine alone). Stop with Ctrl+C.",
+            f"The display of {door} is at [bold]{address}[/] (on this machine alone). Stop with Ctrl+C.",
         )
         stop.wait()

@@ -301,6 +301,8 @@ addEventListener("keydown", (event) => {
   const key = /^[0-9*#]$/.test(event.key) ? event.key : KEY_NAMES[event.key];
   if (key) press(key);
 });
+// A finger leaves no focus behind: on a keyboard used after it, Enter must not press the same button again.
+addEventListener("mousedown", (event) => event.preventDefault());
 addEventListener("contextmenu", (event) => event.preventDefault());
 
 speak(language);
