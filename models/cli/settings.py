@@ -43,4 +43,5 @@ def values_of(settings: Settings, section: str) -> dict[str, Any]:
 
 
 def _toml(value: object) -> str:
-    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)
+    plain = isinstance(value, bool | int | float | tuple)
+    return json.dumps(value if plain else str(value), ensure_ascii=False)

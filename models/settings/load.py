@@ -183,11 +183,15 @@ def _explain_value(detail: ErrorDetails, path: Path) -> str:
 def _under_home(settings: Settings) -> Settings:
     """The same settings with every path absolute."""
     home, weights, storage, camera = settings.home, settings.weights, settings.storage, settings.camera
+    display = settings.display
+    if display.socket is not None:
+        display = display.model_copy(update={"socket": home / display.socket.expanduser()})
     if isinstance(camera, ClipCameraSettings | FolderCameraSettings):
         camera = camera.model_copy(update={"source": home / camera.source.expanduser()})
     return settings.model_copy(
         update={
             "camera": camera,
+            "display": display,
             "weights": weights.model_copy(update={"folder": home / weights.folder.expanduser()}),
             "storage": storage.model_copy(
                 update={

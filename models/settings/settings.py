@@ -12,6 +12,7 @@ from pydantic_settings import (
 from models.settings.base import Section, section_classes
 from models.settings.camera import CameraSettings, SyntheticCameraSettings
 from models.settings.decision import DecisionSettings
+from models.settings.display import DisplaySettings
 from models.settings.door import DoorSettings
 from models.settings.error_rates import ErrorRateSettings
 from models.settings.faces import DetectorSettings, QualitySettings
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     weights: WeightsSettings = WeightsSettings()
     encoder: EncoderSettings = EncoderSettings()
     storage: StorageSettings = StorageSettings()
+    display: DisplaySettings = DisplaySettings()
     log: LogSettings = LogSettings()
 
     @classmethod
