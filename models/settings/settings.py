@@ -17,6 +17,7 @@ from models.settings.error_rates import ErrorRateSettings
 from models.settings.faces import DetectorSettings, QualitySettings
 from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
+from models.settings.metrics import MetricsSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(
