@@ -211,12 +211,18 @@ def _handler(metrics: KioskMetrics, health: Health) -> type[BaseHTTPRequestHandl
 
 
 def _read_head(request: socket.socket) -> bytes:
-    """What a client sends until the empty line, its end, its limit or its time is up. Raises OSError."""
+    """What a client asks, up to the empty line; nothing when it ends before it, or is too long.
+
+    Raises:
+        OSError: the client has gone, or its time is up.
+    """
     ends_s, head = time.monotonic() + DEADLINE_S, b""
-    while b"\r\n\r\n" not in head and len(head) < MAX_HEAD_BYTES:
+    while len(head) < MAX_HEAD_BYTES:
         request.settimeout(max(0.001, ends_s - time.monotonic()))
         data = request.recv(4096)
+        head += data
+        if b"\r\n\r\n" in head:
+            return head
         if not data:
             break
-        head += data
-    return head
+    return b""

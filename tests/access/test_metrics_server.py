@@ -147,24 +147,24 @@ def test_a_home_with_a_path_too_long_for_a_socket_does_without(
 )
 @given(garbage=st.binary(max_size=300))
 def test_garbage_is_survived(home: Settings, running: KioskMetrics, garbage: bytes) -> None:
-    with connect(home) as client:
+    with suppress(ConnectionError), connect(home) as client:
         client.sendall(garbage + b"\r\n\r\n")
         client.shutdown(socket.SHUT_WR)
         while client.recv(4096):
             pass
-    assert asked(connect(home), "/metrics")[0] == 200
+    assert answered_within(home, SURE_S)
 
 
-def test_a_request_that_is_too_long_is_refused(home: Settings, running: KioskMetrics) -> None:
-    with connect(home) as client:
-        client.sendall(b"GET /" + b"x" * (MAX_HEAD_BYTES - 5))
-        assert b" 400 " in client.recv(4096) or client.recv(4096) == b""
-    assert asked(connect(home), "/metrics")[0] == 200
+def test_a_request_that_is_too_long_is_closed_without_an_answer(home: Settings, running: KioskMetrics) -> None:
+    with suppress(ConnectionError), connect(home) as client:
+        client.sendall(b"GET /metrics" + b"?" * MAX_HEAD_BYTES)
+        assert client.recv(4096) == b""
+    assert answered_within(home, SURE_S)
 
 
 def test_a_client_that_leaves_in_the_middle_is_survived(home: Settings, running: KioskMetrics) -> None:
     for _ in range(20):
-        with connect(home) as client:
+        with suppress(ConnectionError), connect(home) as client:  # refused when four are under way
             client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
     assert answered_within(home, SURE_S)
 
