@@ -155,7 +155,9 @@ def test_garbage_is_survived(home: Settings, running: KioskMetrics, garbage: byt
     assert answered_within(home, SURE_S)
 
 
-def test_a_request_that_is_too_long_is_closed_without_an_answer(home: Settings, running: KioskMetrics) -> None:
+def test_a_request_that_is_too_long_is_closed_without_an_answer(
+    home: Settings, running: KioskMetrics
+) -> None:
     with suppress(ConnectionError), connect(home) as client:
         client.sendall(b"GET /metrics" + b"?" * MAX_HEAD_BYTES)
         assert client.recv(4096) == b""
