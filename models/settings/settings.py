@@ -18,6 +18,7 @@ from models.settings.error_rates import ErrorRateSettings
 from models.settings.faces import DetectorSettings, QualitySettings
 from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
+from models.settings.metrics import MetricsSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     display: DisplaySettings = DisplaySettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(
