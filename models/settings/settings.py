@@ -15,6 +15,7 @@ from models.settings.decision import DecisionSettings
 from models.settings.door import DoorSettings
 from models.settings.error_rates import ErrorRateSettings
 from models.settings.faces import DetectorSettings, QualitySettings
+from models.settings.integrations import MqttSettings, Webhooks, WebhookSettings
 from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
+    mqtt: MqttSettings = MqttSettings()
+    webhook: Webhooks = ()
 
     @classmethod
     def settings_customise_sources(
@@ -69,6 +72,10 @@ def sections() -> dict[str, tuple[type[Section], ...]]:
     """The tables of the settings file by name; where a table may be of several kinds, a class for each."""
     found = {name: section_classes(field.annotation) for name, field in Settings.model_fields.items()}
     return {name: classes for name, classes in found.items() if classes}
+
+
+LISTS: dict[str, type[Section]] = {"webhook": WebhookSettings}
+"""Tables that may stand several times, as `[[webhook]]`; the environment cannot set them."""
 
 
 def keys_of(section: str) -> list[str]:
