@@ -16,7 +16,8 @@ reaches a program.
     │   ├── UnknownPersonError    no such person in the register
     │   ├── RevokedPersonError    the person was revoked, which is for good
     │   ├── DuplicatePersonError  this face or this name is enrolled already
-    │   └── ConsentError          the person's consent does not cover what was asked
+    │   ├── ConsentError          the person's consent does not cover what was asked
+    │   └── SignatureError        a webhook that was not signed with the key, or is too old
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -42,6 +43,7 @@ reaches a program.
     │   ├── CameraLostError       it stopped delivering
     │   ├── CameraFrozenError     it delivers the same picture again and again
     │   └── StaleFrameError       a picture is too old to be judged
+    ├── DeliveryError             another program does not take the events that are sent to it
     └── LockError                 the lock does not answer or does not move
 """
 
@@ -155,6 +157,13 @@ class ConsentError(InputError):
     """The person's consent does not cover what was asked."""
 
     code = "consent_missing"
+
+
+class SignatureError(InputError):
+    """A webhook that was not signed with the key, or is too old."""
+
+    code = "signature_invalid"
+    status = 401
 
 
 class WeightsError(DoorwardError):
@@ -336,6 +345,13 @@ class StaleFrameError(CameraError):
     """A picture is too old to be judged."""
 
     code = "stale_frame"
+
+
+class DeliveryError(DoorwardError):
+    """Another program does not take the events that are sent to it."""
+
+    code = "delivery_failed"
+    status = 502
 
 
 class LockError(DoorwardError):

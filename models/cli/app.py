@@ -28,6 +28,7 @@ EXTRAS = {
     "flask": "admin",
     "waitress": "admin",
     "matplotlib": "evaluation",
+    "paho": "mqtt",
     "pytorch_metric_learning": "training",
     "safetensors": "training",
     "tensorboard": "training",

@@ -1,4 +1,4 @@
-"""`MqttSettings`, `WebhookSettings`: the tables `[mqtt]` and `[[webhook]]`: where `doorward sync` sends to."""
+"""`MqttSettings`, `WebhookSettings`: the tables `[mqtt]` and `[[webhook]]`, where `doorward sync` sends."""
 
 from pathlib import Path
 from typing import Annotated
