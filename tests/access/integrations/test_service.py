@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from access.door_status import DoorStatusFile
+from access.door_status import DoorStatus, DoorStatusFile
+from access.integrations.home_assistant import DoorTopics
 from access.integrations.outbox import Delivered, Outbox
 from access.integrations.service import deliver_once, deliver_until_stopped, forget, receivers_of, site_name
 from access.integrations.source import MemorySource
 from models.clock import SimulatedClock
-from models.domain import PersonId
+from models.domain import LockState, PersonId
 from models.errors import ConfigError, RegisterLockedError
 from models.events import DoorEvent
 from models.settings.load import load_settings
 from models.settings.settings import Settings
-from tests.access.integrations.peers import KEY, HookServer
+from tests.access.integrations.peers import KEY, HookServer, Mosquitto, Subscriber, wait_until
 from tests.access.integrations.test_outbox import Receiver
 from tests.door_events import door_event
 
@@ -113,7 +114,16 @@ def test_an_error_without_a_name_ends_the_thread_after_the_receiver_was_closed()
     assert receiver.closed
 
 
-def test_a_forgotten_door_is_not_announced_again(tmp_path: Path) -> None:
-    DoorStatusFile(tmp_path, "front", SimulatedClock())
-    with pytest.raises(ConfigError):
-        forget(settings_of(tmp_path, ""), "front")
+def test_a_forgotten_door_is_not_announced_again(tmp_path: Path, broker: Mosquitto) -> None:
+    settings = settings_of(tmp_path, f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n')
+    for door in ("front", "back"):
+        DoorStatusFile(tmp_path, door, SimulatedClock()).update(DoorStatus(LockState.LOCKED))
+    front, back = DoorTopics("site", "front"), DoorTopics("site", "back")
+    deliver_once(settings, MemorySource(), nobody, SimulatedClock(), threading.Event())
+    forget(settings, "back")
+    deliver_once(settings, MemorySource(), nobody, SimulatedClock(), threading.Event())
+    with Subscriber(broker.port) as late:
+        wait_until(lambda: late.on(front.discovery))
+        late.say("doorward/end", "x")
+        wait_until(lambda: late.on("doorward/end"))
+        assert late.on(back.discovery) == []
