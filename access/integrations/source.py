@@ -22,11 +22,11 @@ class EventSource(Protocol):
         """Names of all chains."""
         ...
 
-    def chain_events(self, door: str, after_seq: int, limit: int) -> list[DoorEvent]:
+    def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
         """At most `limit` events of a chain whose `seq` is above `after_seq`, lowest first."""
         ...
 
-    def acknowledge(self, receiver: str, door: str, seq: int) -> None:
+    def acknowledge(self, receiver: str, chain: str, seq: int) -> None:
         """Keep that a receiver has every event of a chain up to `seq`; on disk when it returns."""
         ...
 
@@ -66,15 +66,15 @@ class MemorySource:
         with self._lock:
             return list(self._chains)
 
-    def chain_events(self, door: str, after_seq: int, limit: int) -> list[DoorEvent]:
+    def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
         """As `EventSource.chain_events`."""
         with self._lock:
-            return self._chains.get(door, [])[after_seq : after_seq + limit]
+            return self._chains.get(chain, [])[after_seq : after_seq + limit]
 
-    def acknowledge(self, receiver: str, door: str, seq: int) -> None:
+    def acknowledge(self, receiver: str, chain: str, seq: int) -> None:
         """As `EventSource.acknowledge`."""
         with self._lock:
-            self._acknowledged.setdefault(receiver, {})[door] = seq
+            self._acknowledged.setdefault(receiver, {})[chain] = seq
 
     def acknowledged(self, receiver: str) -> Mapping[str, int]:
         """As `EventSource.acknowledged`."""

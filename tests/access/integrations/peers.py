@@ -219,14 +219,14 @@ class SqliteSource:
     def chains(self) -> list[str]:
         return [chain for (chain,) in self._rows("SELECT DISTINCT chain FROM e ORDER BY chain")]
 
-    def chain_events(self, door: str, after_seq: int, limit: int) -> list[DoorEvent]:
+    def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
         query = "SELECT record FROM e WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?"
         return [
-            DoorEvent.from_record(json.loads(text)) for (text,) in self._rows(query, door, after_seq, limit)
+            DoorEvent.from_record(json.loads(text)) for (text,) in self._rows(query, chain, after_seq, limit)
         ]
 
-    def acknowledge(self, receiver: str, door: str, seq: int) -> None:
-        self._rows("INSERT OR REPLACE INTO a VALUES (?, ?, ?)", receiver, door, seq)
+    def acknowledge(self, receiver: str, chain: str, seq: int) -> None:
+        self._rows("INSERT OR REPLACE INTO a VALUES (?, ?, ?)", receiver, chain, seq)
 
     def acknowledged(self, receiver: str) -> Mapping[str, int]:
         return dict(self._rows("SELECT chain, seq FROM a WHERE receiver = ?", receiver))

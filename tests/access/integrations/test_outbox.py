@@ -206,7 +206,7 @@ def test_delivering_everything_says_what_waits() -> None:
 
 def test_an_event_without_a_number_is_refused() -> None:
     class Unnumbered(MemorySource):
-        def chain_events(self, door: str, after_seq: int, limit: int) -> list[DoorEvent]:
+        def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
             return [door_event()]
 
     source = Unnumbered()

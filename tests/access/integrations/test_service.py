@@ -76,11 +76,11 @@ class Locked(MemorySource):
 
     failures = 2
 
-    def chain_events(self, door: str, after_seq: int, limit: int) -> list[DoorEvent]:
+    def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
         if self.failures:
             self.failures -= 1
             raise RegisterLockedError("another process holds the database")
-        return super().chain_events(door, after_seq, limit)
+        return super().chain_events(chain, after_seq, limit)
 
 
 def test_a_register_that_cannot_be_read_for_a_while_is_asked_again() -> None:
