@@ -1,6 +1,7 @@
 """`SerialLine`, `Channel`: the serial line that libosdp talks over, without an exception ever reaching C code."""
 
 import contextlib
+import ctypes
 import select
 import time
 
@@ -127,6 +128,9 @@ class Channel:
 
     def write(self, data: bytes) -> int:
         """Called by libosdp."""
+        # libosdp 3.2.9 refuses a text that is not UTF-8, but leaves Python's error standing while it calls us to
+        # send the refusal: whatever is called next would raise it.
+        ctypes.pythonapi.PyErr_Clear()
         return self._line.write(data)
 
     def flush(self) -> None:
