@@ -2,14 +2,22 @@
 
 import os
 import select
+import tempfile
 import threading
 import time
 import tty
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import osdp
 import osdp_sys
+
+from access.hardware.osdp_keys import store_key
+from access.hardware.osdp_lock import OsdpLock
+from models.domain import LockState
+from models.ports import Clock
+from models.settings.osdp import OsdpLockSettings
 
 KEY = bytes.fromhex("00112233445566778899aabbccddeeff")
 OTHER_KEY = bytes.fromhex("ffeeddccbbaa99887766554433221100")
@@ -26,10 +34,10 @@ def becomes(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
 
 
 class Cable:
-    """Two serial ports that are connected to each other, until the cable is cut."""
+    """Serial ports that are connected to each other, as on RS-485, until the cable is cut."""
 
-    def __init__(self) -> None:
-        pairs = [os.openpty(), os.openpty()]
+    def __init__(self, ends: int = 2) -> None:
+        pairs = [os.openpty() for _ in range(ends)]
         for _, slave in pairs:
             tty.setraw(slave)
         self.ends = tuple(os.ttyname(slave) for _, slave in pairs)
@@ -41,13 +49,15 @@ class Cable:
         self._thread.start()
 
     def _carry(self) -> None:
-        (left, _), (right, _) = self._pairs
+        masters = [master for master, _ in self._pairs]
         while not self._over.is_set():
-            for source in select.select([left, right], [], [], 0.05)[0]:
+            for source in select.select(masters, [], [], 0.05)[0]:
                 data = os.read(source, 4096)
                 if not self.cut:
                     self.carried += data
-                    os.write(right if source == left else left, data)
+                    for master in masters:
+                        if master != source:
+                            os.write(master, data)
 
     def close(self) -> None:
         self._over.set()
@@ -170,3 +180,35 @@ class DoorModule:
                 for _ in range(3):
                     self._device.refresh()
             select.select([self._wire.descriptor], [], [], 0.01)
+
+
+class LockWithDevice(OsdpLock):
+    """An `OsdpLock` together with the device that it moves."""
+
+    def __init__(self, settings: OsdpLockSettings, clock: Clock, cable: Cable, module: DoorModule) -> None:
+        super().__init__(settings, clock)
+        self.cable, self.module = cable, module
+        self._gone = False
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if not self._gone:
+                self._gone = True
+                self.module.close()
+                self.cable.close()
+
+
+def osdp_lock_with_device(clock: Clock) -> LockWithDevice:
+    """A lock whose device is ready; close it at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        key_file = Path(folder) / "osdp.key"
+        store_key(key_file, KEY)
+        cable = Cable()
+        module = DoorModule(cable.ends[1])
+        lock = LockWithDevice(
+            OsdpLockSettings(port=cable.ends[0], key_file=key_file), clock, cable, module
+        )
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    return lock
