@@ -1,4 +1,4 @@
-"""`card_number`, `card_bits`: the bits that a card reader sends, as the card number that people have, and back.
+"""`card_number`, `card_bits`: the bits that a card reader sends as the number that people have, and back.
 
 A reader sends a card as a row of bits (Wiegand formats): a parity bit, a facility code, a number, a parity
 bit. Of these formats the text is the facility code followed by the number, each with all its zeros:
@@ -103,14 +103,17 @@ def card_bits(text: str, *, bits: int, facility_code: int) -> tuple[bytes, int]:
             return _build(facility, number, form, text)
     form = FORMATS[bits]
     if len(text) > form.number_digits:
-        raise InputError(f"the card number {text} does not fit a card of {bits} bits: check the person's card")
+        raise InputError(
+            f"the card number {text} does not fit a card of {bits} bits: check the person's card"
+        )
     return _build(facility_code, int(text), form, text)
 
 
 def _build(facility: int, number: int, form: CardFormat, text: str) -> tuple[bytes, int]:
     if facility >> form.facility_bits or number >> form.number_bits:
         raise InputError(
-            f"the card number {text} with the facility code {facility} does not fit a card of {form.bits} bits"
+            f"the card number {text} with the facility code {facility} does not fit into {form.bits} bits: "
+            "check the person's card and panel.facility_code"
         )
     return _bytes(_with_parity(facility << form.number_bits | number, form), form.bits), form.bits
 

@@ -28,7 +28,7 @@ from access.hardware.osdp_line import Channel, SerialLine
 from models.errors import ConfigError, LockError
 
 SILENT_S = 1.0
-"""A device that was not heard for so long does not count as answering; a healthy one is asked every 0.05 s."""
+"""A device that was not heard for so long does not count as answering; it is asked every 0.05 s."""
 
 KICK_S = 10.0
 TICK_S = 0.01
@@ -37,7 +37,7 @@ STEPS = 3
 
 ASK_S = 5.0
 REFUSALS = 2
-"""A device that refuses a question so many times is not asked it any more: each time it is lost for a second."""
+"""A device that refuses a question so many times is not asked it again: each time it is lost for a second."""
 
 CLOSE_S = 5.0
 QUESTIONS = (osdp.StatusReportType.Local, osdp.StatusReportType.Input)
@@ -337,9 +337,9 @@ class ControlPanel:
     def _turn(self) -> None:
         with self._guard:
             changed, self._changed, devices = self._changed, False, self._devices
-        if changed or self._panel is None:
-            self._renew(devices)
         panel = self._panel
+        if changed or panel is None:
+            panel = self._renew(devices)
         for _ in range(STEPS):
             panel.refresh()
         in_time = [device.turn(panel, index) for index, device in enumerate(devices)]
@@ -347,10 +347,12 @@ class ControlPanel:
             log.warning("an OSDP device did not confirm an order in time: the line starts again")
             self._renew(devices)
 
-    def _renew(self, devices: list[Device]) -> None:
+    def _renew(self, devices: list[Device]) -> "osdp_sys.ControlPanel":
         """Start the line again: no order that is under way can reach a device any more."""
         for device in devices:
-            device.forget(f"the OSDP device {device.address} did not confirm the order in time: check its cable")
+            device.forget(
+                f"the OSDP device {device.address} did not confirm the order in time: check its cable"
+            )
         self._panel = None
         osdp_sys.set_loglevel(osdp.LogLevel.Emergency)  # what matters is in our log
         panel = osdp_sys.ControlPanel([device.information() for device in devices])
@@ -361,6 +363,7 @@ class ControlPanel:
             )
         )
         self._panel = panel
+        return panel
 
     @staticmethod
     def _take_event(devices: list[Device], index: int, event: dict[str, Any]) -> int:

@@ -14,14 +14,14 @@ from access.hardware.osdp_keys import create_key, read_key
 from access.hardware.osdp_line import Channel, SerialLine
 from access.hardware.osdp_panel import OsdpPanel
 from models.errors import LockError
-from models.settings.osdp import OsdpLockSettings, OsdpPanelSettings, OsdpReaderSettings
+from models.settings.osdp import OsdpLine, OsdpPanelSettings
 
 INSTALL_S = 20.0
 PANEL_S = 120.0
 VERIFY_S = 10.0
 
 
-def install_device(settings: OsdpLockSettings | OsdpReaderSettings, *, limit_s: float = INSTALL_S) -> None:
+def install_device(settings: OsdpLine, *, limit_s: float = INSTALL_S) -> None:
     """Give a lock or reader the key in `settings.key_file`, which is made when it is absent, and try it.
 
     The device has to be in its install mode, unless it has that key already.
@@ -35,7 +35,7 @@ def install_device(settings: OsdpLockSettings | OsdpReaderSettings, *, limit_s: 
         LockError: the device does not answer, or takes neither this key nor the default one.
     """
     key = create_key(settings.key_file)
-    line = SerialLine(settings.port, settings.baud_rate)
+    line = SerialLine(settings.port, settings.baud)
     channel = Channel(line, settings.address)
     osdp_sys.set_loglevel(osdp.LogLevel.Emergency)
     # Without EnforceSecure libosdp tries the default key after ours, and then sets ours at once.
@@ -52,21 +52,19 @@ def install_device(settings: OsdpLockSettings | OsdpReaderSettings, *, limit_s: 
     if not online and channel.heard_at_s is None:
         raise LockError(
             f"no OSDP device {settings.address} answers on {settings.port}: check power, cable, "
-            "address and baud_rate"
+            "address and baud, and stop a kiosk that uses the port"
         )
     if not (online and secure):
         raise LockError(
-            f"the OSDP device {settings.address} takes neither the key in {settings.key_file} nor the default "
-            "one: put it into install mode (see its manual), then try again"
+            f"the OSDP device {settings.address} takes neither the key in {settings.key_file} nor the "
+            "default one: put it into install mode (see its manual), then try again"
         )
     _verify(settings)
 
 
-def _verify(settings: OsdpLockSettings | OsdpReaderSettings) -> None:
+def _verify(settings: OsdpLine) -> None:
     """Connect as in service. Raises LockError."""
-    device = open_device(
-        settings.port, settings.baud_rate, settings.address, read_key(settings.key_file)
-    )
+    device = open_device(settings.port, settings.baud, settings.address, read_key(settings.key_file))
     try:
         ends_s = time.monotonic() + VERIFY_S
         while not device.answering:
@@ -102,6 +100,7 @@ def install_panel(settings: OsdpPanelSettings, *, limit_s: float = PANEL_S) -> N
         while not reader.connected():
             if time.monotonic() >= ends_s:
                 raise LockError(
-                    "the panel gave a key and does not use it: remove this reader from the panel, then try again"
+                    "the panel gave a key and does not use it: remove this reader from the panel, then "
+                    "try again"
                 )
             time.sleep(TICK_S)

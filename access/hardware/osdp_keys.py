@@ -1,4 +1,4 @@
-"""`read_key`, `create_key`, `store_key`: the secure-channel key (SCBK) of an OSDP device, in a file of its own.
+"""`read_key`, `create_key`, `store_key`: the secure-channel key (SCBK) of an OSDP device, in its own file.
 
 The file holds 32 hexadecimal digits and belongs to its owner only. Whoever has the key can open the door
 from the cable; a backup of the database does not hold it.
@@ -28,7 +28,7 @@ def read_key(path: Path) -> bytes:
         key = bytes.fromhex(text)
     except FileNotFoundError as error:
         raise ConfigError(
-            f"the OSDP key {path} is absent: run `doorward osdp install` once, with the device in install mode"
+            f"the OSDP key {path} is absent: run `doorward osdp install`, with the device in install mode"
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"the OSDP key {path} cannot be read: {error}") from error
@@ -42,7 +42,7 @@ def read_key(path: Path) -> bytes:
 
 
 def create_key(path: Path) -> bytes:
-    """Return the key in a file; a fresh random one that is written to it when there is none. Raises ConfigError."""
+    """Return the key in a file; where there is none, write a fresh random one to it. Raises ConfigError."""
     if path.exists():
         return read_key(path)
     key = secrets.token_bytes(KEY_BYTES)

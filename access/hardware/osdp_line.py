@@ -1,4 +1,4 @@
-"""`SerialLine`, `Channel`: the serial line that libosdp talks over, without an exception ever reaching C code."""
+"""`SerialLine`, `Channel`: the serial line that libosdp talks over; no exception ever reaches its C code."""
 
 import contextlib
 import ctypes
@@ -80,7 +80,7 @@ class SerialLine:
         if self._failed_at_s is not None and now_s - self._failed_at_s < REOPEN_S:
             return None
         try:
-            # Another program on the same line would break every packet. A full buffer must not stop the thread.
+            # Another program on the same line would break every packet; a full buffer must not stop us.
             self._serial = serial.Serial(
                 self._port, self._baud_rate, timeout=0, write_timeout=0.2, exclusive=True
             )
@@ -128,8 +128,8 @@ class Channel:
 
     def write(self, data: bytes) -> int:
         """Called by libosdp."""
-        # libosdp 3.2.9 refuses a text that is not UTF-8, but leaves Python's error standing while it calls us to
-        # send the refusal: whatever is called next would raise it.
+        # libosdp 3.2.9 refuses a text that is not UTF-8, but leaves Python's error standing while it calls us
+        # to send the refusal: whatever is called next would raise it.
         ctypes.pythonapi.PyErr_Clear()
         return self._line.write(data)
 

@@ -11,7 +11,7 @@ from access.hardware.unlock_time import check_unlock_time
 from models.domain import Contact, DoorInputs, LockState
 from models.errors import LockError
 from models.ports import Clock
-from models.settings.osdp import OsdpLockSettings
+from models.settings.lock import OsdpLockSettings
 
 OFF, ON_FOR_A_TIME = 1, 5
 """Control codes of an output (IEC 60839-11-5): off for good; on, and off again when the time is up."""
@@ -45,7 +45,7 @@ class OsdpLock:
         self._start: Order | None = None
         self._closed = False
         self._device: Device = open_device(
-            settings.port, settings.baud_rate, settings.address, read_key(settings.key_file)
+            settings.port, settings.baud, settings.address, read_key(settings.key_file)
         )
         self._device.attend(self._connected, self._turn)
 
@@ -100,12 +100,12 @@ class OsdpLock:
             raise LockError("the OSDP lock does not answer: check its power, its cable and its key")
         contact = Contact.NONE
         if settings.contact_input is not None:
-            contact = Contact.OPEN if self._input(reported, settings.contact_input) else Contact.CLOSED
+            contact = Contact.CLOSED if self._input(reported, settings.contact_input) else Contact.OPEN
         return DoorInputs(
             contact=contact,
             exit_request=settings.exit_input is not None and self._input(reported, settings.exit_input),
             tamper=local is not None and local[0],
-            fire=settings.fire_input is not None and self._input(reported, settings.fire_input),
+            fire=settings.fire_input is not None and not self._input(reported, settings.fire_input),
         )
 
     def close(self) -> None:

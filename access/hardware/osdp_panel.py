@@ -22,8 +22,8 @@ import osdp_sys
 import structlog
 
 from access.hardware.card_bits import card_bits
-from access.hardware.osdp_line import Channel, SerialLine
 from access.hardware.osdp_keys import read_key, store_key
+from access.hardware.osdp_line import Channel, SerialLine
 from access.hardware.osdp_reader import DELETE, RETURN
 from access.hardware.panel import PanelAnswer, PanelDecision
 from models.errors import ConfigError, LockError
@@ -65,7 +65,7 @@ class OsdpPanel:
 
     def __init__(self, settings: OsdpPanelSettings, *, install: bool = False) -> None:
         self._settings, self._install = settings, install
-        self._line = SerialLine(settings.port, settings.baud_rate)
+        self._line = SerialLine(settings.port, settings.baud)
         self._channel = Channel(self._line, None)
         self._granted = _colour(settings.granted_colour)
         self._denied = _colour(settings.denied_colour)
@@ -221,9 +221,10 @@ class OsdpPanel:
                 self._report_tamper = self._report_tamper or self._tampered
         else:
             obeyed = kind == osdp.Command.Buzzer
-        # libosdp 3.2.9 drops a reference too many to None, and one too few to this tuple. A constant tuple
-        # would in the end take None's last reference; a fresh one holds a reference of its own for good.
-        return tuple([0 if obeyed else -1, None])  # type: ignore[return-value]
+        # libosdp 3.2.9 takes a reference to None too many, and never frees this tuple. A constant tuple would
+        # in the end cost None its last reference; a fresh one holds a reference of its own for good.
+        status = 0 if obeyed else -1
+        return status, None
 
     def _take_key(self, key: bytes) -> bool:
         try:

@@ -44,7 +44,7 @@ class OsdpReader:
         """Connect. A device that does not answer yet is called again and again. Raises ConfigError."""
         settings = self._settings
         self._device = open_device(
-            settings.port, settings.baud_rate, settings.address, read_key(settings.key_file)
+            settings.port, settings.baud, settings.address, read_key(settings.key_file)
         )
         self._device.on_event = self._take
         return self

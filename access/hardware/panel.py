@@ -1,4 +1,4 @@
-"""`Panel`, `PanelAnswer`: the interface to an access control panel of another maker that decides for the door.
+"""`Panel`, `PanelAnswer`: the interface to an access control panel that decides for the door.
 
 Then Doorward is a reader: after its own grant it sends the person's card number, and the *panel* decides,
 moves the lock and says so by its lamp and text. Such a door is no `Lock`: nothing here can unlock it, and

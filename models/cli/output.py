@@ -46,6 +46,7 @@ class LineType(StrEnum):
     EXPORT = "export"
     KEY = "key"
     NETWORK = "network"
+    OSDP_KEY = "osdp_key"
     PERSON = "person"
     PHOTO = "photo"
     RELEASE = "release"

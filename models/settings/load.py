@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from models.errors import ConfigError
 from models.settings.base import KIND, kind_of, without_password
 from models.settings.camera import ClipCameraSettings, FolderCameraSettings
+from models.settings.osdp import OsdpLine
 from models.settings.settings import (
     ENV_DELIMITER,
     ENV_PREFIX,
@@ -185,8 +186,13 @@ def _under_home(settings: Settings) -> Settings:
     home, weights, storage, camera = settings.home, settings.weights, settings.storage, settings.camera
     if isinstance(camera, ClipCameraSettings | FolderCameraSettings):
         camera = camera.model_copy(update={"source": home / camera.source.expanduser()})
+    lines = {name: table for name, table in settings if isinstance(table, OsdpLine)}
     return settings.model_copy(
         update={
+            name: table.model_copy(update={"key_file": home / table.key_file.expanduser()})
+            for name, table in lines.items()
+        }
+        | {
             "camera": camera,
             "weights": weights.model_copy(update={"folder": home / weights.folder.expanduser()}),
             "storage": storage.model_copy(

@@ -18,6 +18,7 @@ from models.settings.faces import DetectorSettings, QualitySettings
 from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
+from models.settings.osdp import NoPanelSettings, PanelSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
 
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     camera: CameraSettings = SyntheticCameraSettings()
     lock: LockSettings = SimulatedLockSettings()
+    panel: PanelSettings = NoPanelSettings()
     detector: DetectorSettings = DetectorSettings()
     quality: QualitySettings = QualitySettings()
     decision: DecisionSettings = DecisionSettings()

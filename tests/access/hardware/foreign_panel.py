@@ -1,4 +1,4 @@
-"""A control panel by the package `osdp` 1.6, an implementation of its own; runs in a virtual environment of its own.
+"""A control panel by the package `osdp` 1.6, which is no relative of libosdp; runs in its own environment.
 
 Reads orders as JSON lines from stdin and writes what happens as JSON lines to stdout.
 Arguments: the port, and `secure` or `clear`.
@@ -21,7 +21,19 @@ class PlainText(osdp.ReaderTextOutput):
 
     def build_data(self):
         data = self.text.encode("latin-1")
-        return bytes([self.reader_number, self.text_command.value, self.temp_text_time, self.row, self.column, len(data)]) + data
+        return (
+            bytes(
+                [
+                    self.reader_number,
+                    self.text_command.value,
+                    self.temp_text_time,
+                    self.row,
+                    self.column,
+                    len(data),
+                ]
+            )
+            + data
+        )
 
 
 class Panel(osdp.ControlPanel):
@@ -53,7 +65,11 @@ def lamp(colour, temporary):
     temporary_mode = osdp.TemporaryReaderControlCode.SetTemporaryAndStartTimer
     permanent_mode = osdp.PermanentReaderControlCode.Nop
     return osdp.ReaderLedControls(
-        [osdp.ReaderLedControl(0, 0, temporary_mode, 10, 0, lit, black, 20, permanent_mode, 0, 0, black, black)]
+        [
+            osdp.ReaderLedControl(
+                0, 0, temporary_mode, 10, 0, lit, black, 20, permanent_mode, 0, 0, black, black
+            )
+        ]
     )
 
 
@@ -69,7 +85,11 @@ def main():
         last = None
         device = panel._buses[line]._configured_devices[ADDRESS]
         while not over.wait(0.05):
-            now = {"online": device.is_online, "secure": device.is_security_established, "default": device.is_scbkd}
+            now = {
+                "online": device.is_online,
+                "secure": device.is_security_established,
+                "default": device.is_scbkd,
+            }
             if now != last:
                 say(now)
                 last = now
@@ -87,8 +107,8 @@ def main():
         elif order["order"] == "status":
             panel.local_status(line, ADDRESS)
         elif order["order"] == "text":
-            text = PlainText(0, osdp.TextCommand.PermanentTextNoWrap, 0, 1, 1, order["text"])
-            panel.send_command(line, osdp.ReaderTextOutputCommand(ADDRESS, text))
+            words = PlainText(0, osdp.TextCommand.PermanentTextNoWrap, 0, 1, 1, order["text"])
+            panel.send_command(line, osdp.ReaderTextOutputCommand(ADDRESS, words))
         say({"done": order["order"]})
     over.set()
     panel.shutdown()

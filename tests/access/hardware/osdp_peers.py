@@ -17,7 +17,7 @@ from access.hardware.osdp_keys import store_key
 from access.hardware.osdp_lock import OsdpLock
 from models.domain import LockState
 from models.ports import Clock
-from models.settings.osdp import OsdpLockSettings
+from models.settings.lock import OsdpLockSettings
 
 KEY = bytes.fromhex("00112233445566778899aabbccddeeff")
 OTHER_KEY = bytes.fromhex("ffeeddccbbaa99887766554433221100")
@@ -171,8 +171,8 @@ class DoorModule:
             self._relay_ends_s = time.monotonic() + command["timer_count"] / 10 if timed else 0.0
         if command["command"] == osdp.Command.Keyset:
             self.key = command["data"]
-        refused = command["command"] in self.refuse
-        return tuple([-1 if refused else 0, None])  # a fresh one: libosdp 3.2.9 takes a reference too many
+        status = -1 if command["command"] in self.refuse else 0
+        return status, None
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -207,8 +207,6 @@ def osdp_lock_with_device(clock: Clock) -> LockWithDevice:
         store_key(key_file, KEY)
         cable = Cable()
         module = DoorModule(cable.ends[1])
-        lock = LockWithDevice(
-            OsdpLockSettings(port=cable.ends[0], key_file=key_file), clock, cable, module
-        )
+        lock = LockWithDevice(OsdpLockSettings(port=cable.ends[0], key_file=key_file), clock, cable, module)
     assert becomes(lambda: lock.state() is LockState.LOCKED)
     return lock

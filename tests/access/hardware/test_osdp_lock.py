@@ -18,7 +18,8 @@ from models.clock import SimulatedClock, SystemClock
 from models.domain import CardShown, Contact, DoorInputs, KeyPressed, LockState
 from models.errors import ConfigError, LockError, ReaderError
 from models.ports import Clock, Reader
-from models.settings.osdp import OsdpLockSettings, OsdpReaderSettings
+from models.settings.lock import OsdpLockSettings
+from models.settings.osdp import OsdpReaderSettings
 from tests.access.hardware.osdp_peers import (
     KEY,
     OTHER_KEY,
@@ -118,7 +119,7 @@ def test_a_time_under_way_is_never_shortened(simulated: tuple[LockWithDevice, Si
 
 def test_an_order_that_was_not_confirmed_is_never_carried_out_later(lock: LockWithDevice) -> None:
     lock.cable.cut = True
-    with pytest.raises(LockError, match="did not confirm|does not answer"):
+    with pytest.raises(LockError, match=r"did not confirm|does not answer"):
         lock.unlock(30.0)
     lock.cable.cut = False
     before = len(lock.module.orders(OUTPUT))
@@ -182,9 +183,9 @@ def test_a_device_that_refuses_to_switch_off_is_unknown(cable: Cable, key_file: 
 def test_an_output_that_the_device_lacks(cable: Cable, key_file: Path) -> None:
     module = DoorModule(cable.ends[1], outputs=2)
     lock = OsdpLock(OsdpLockSettings(port=cable.ends[0], key_file=key_file, output=2), SystemClock())
-    assert becomes(lambda: bool(cable.carried))
-    with pytest.raises(LockError, match="output 2|does not answer"):
-        becomes(lambda: lock.unlock(1.0) is None and False, 3.0)
+    assert becomes(lambda: lock.state() is LockState.LOCKED or len(module.orders(OUTPUT)) > 0)
+    with pytest.raises(LockError, match=r"output 2|does not answer"):
+        lock.unlock(1.0)
     with pytest.raises(LockError):
         lock.close()
     module.close()
@@ -215,14 +216,14 @@ def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
 
     def report() -> None:
         assert becomes(module.is_secure)
-        module.set_status(osdp.StatusReportType.Input, bytes([1, 0, 1]))
+        module.set_status(osdp.StatusReportType.Input, bytes([0, 0, 0]))
 
-    with pytest.raises(LockError, match="input 0|does not answer"):
+    with pytest.raises(LockError, match=r"input 0|does not answer"):
         lock.inputs()
     assert becomes(lambda: not becomes(lambda: not module.is_secure(), 1.5))  # has asked for the last time
     report()
     assert reads(DoorInputs(contact=Contact.OPEN))
-    module.set_status(osdp.StatusReportType.Input, bytes([0, 1, 0]))
+    module.set_status(osdp.StatusReportType.Input, bytes([1, 1, 1]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True))
     module.set_status(osdp.StatusReportType.Local, bytes([1, 0]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True, tamper=True))
@@ -409,7 +410,9 @@ def test_the_default_key_is_never_stored(tmp_path: Path) -> None:
     assert not (tmp_path / "osdp.key").exists()
 
 
-def test_a_port_that_is_absent_is_tried_again_and_the_door_stays_unknown(key_file: Path, tmp_path: Path) -> None:
+def test_a_port_that_is_absent_is_tried_again_and_the_door_stays_unknown(
+    key_file: Path, tmp_path: Path
+) -> None:
     port = tmp_path / "ttyUSB0"
     lock = OsdpLock(OsdpLockSettings(port=str(port), key_file=key_file), SystemClock())
     assert not becomes(lambda: lock.state() is not LockState.UNKNOWN, 0.3)

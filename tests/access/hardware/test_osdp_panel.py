@@ -153,7 +153,10 @@ def test_the_panel_hears_the_card_with_the_facility_code_and_the_keys(
     assert becomes(lambda: len(panel.heard) >= 5)
     (card,) = panel.events(osdp.Event.CardRead)
     # Parity by hand: 101 = 0b01100101, 54321 = 0b1101010000110001.
-    assert f"{int.from_bytes(card['data']):032b}"[: card["length"]] == "1" + "01100101" + "1101010000110001" + "1"
+    assert (
+        f"{int.from_bytes(card['data']):032b}"[: card["length"]]
+        == "1" + "01100101" + "1101010000110001" + "1"
+    )
     assert b"".join(event["data"] for event in panel.events(osdp.Event.KeyPress)) == b"19\x7f\x0d"
 
 
@@ -282,7 +285,9 @@ def test_what_is_no_card_number_is_refused(reader: OsdpPanel, panel: LibosdpPane
         reader.send_key("A")
 
 
-def test_install_takes_the_key_that_the_panel_sends_under_the_default_one(cable: Cable, tmp_path: Path) -> None:
+def test_install_takes_the_key_that_the_panel_sends_under_the_default_one(
+    cable: Cable, tmp_path: Path
+) -> None:
     settings = OsdpPanelSettings(port=cable.ends[0], key_file=tmp_path / "keys" / "new.key")
     panel = LibosdpPanel(cable.ends[1], OTHER_KEY, enforce=False)
     install_panel(settings, limit_s=30)
