@@ -1,11 +1,14 @@
-"""`build_loop`: puts the parts of a door together, for the kiosk, for clips and for the demo."""
+"""`build_loop`, `build_open_loop`: put a door's parts together, for kiosk, clips and demo."""
 
 from collections.abc import Callable, Sequence
 
 from access.authorise import Authoriser
 from access.doorway import DoorDriver
+from access.hardware.direct import DirectDriver
+from access.hardware.simulated import SimulatedLock
 from access.limits import evidence_limits
 from access.loop import DoorLoop
+from access.memory_access import MemoryAccess, open_access
 from access.observation import quality_check
 from access.record import Audit
 from access.tracking import Tracker
@@ -20,6 +23,7 @@ def build_loop(
     site: Site,
     view: Callable[[], SiteView],
     clock: Clock,
+    *,
     audit: Audit,
     lock: DoorDriver,
     authoriser: Authoriser,
@@ -54,3 +58,18 @@ def build_loop(
         authoriser=authoriser,
         readers=readers,
     )
+
+
+def build_open_loop(site: Site, clock: Clock, audit: Audit) -> tuple[DoorLoop, DirectDriver]:
+    """A loop and its simulated lock for a recording: everybody enrolled may pass, and no rule is asked.
+
+    Args:
+        site: as it is now.
+        clock: the recording's.
+        audit: where decisions are written.
+    """
+    view = site.view()
+    lock = DirectDriver(SimulatedLock(clock), clock)
+    everybody = open_access(view.gallery.people)
+    rules = Authoriser(site.settings.door.id, lambda: everybody, MemoryAccess())
+    return build_loop(site, lambda: view, clock, audit=audit, lock=lock, authoriser=rules), lock

@@ -3,6 +3,7 @@
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, tzinfo
 
@@ -38,7 +39,9 @@ LONGER = 3.0
 
 
 class DoorLoop:
-    """One door. Call `step` with every frame, `finish` at the end.
+    """One door. Call `step` with every frame, `tick` while none comes, `finish` at the end.
+
+    `tick` may be called by another thread than the rest.
 
     Args:
         detector, tracker: find faces, largest first, and follow them from frame to frame.
@@ -86,6 +89,7 @@ class DoorLoop:
         self._attempts = AttemptMemory(limits.same_face_score)
         self._faults = FaultMemory()
         self._events: list[DoorEvent] = []
+        self._busy = threading.Lock()
         self.visible: list[Visit] = []
         """Who stood in the latest frame, for whoever draws it."""
         self.alone: tuple[Decision, float] | None = None
@@ -108,17 +112,19 @@ class DoorLoop:
 
     def fault(self, error: DoorwardError) -> list[DoorEvent]:
         """Record that the door cannot judge; nothing when the same fault merely goes on."""
-        self._events = []
-        self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            self._fail(error)
+            return self._events
 
     def _guarded(self, work: Callable[[], None]) -> list[DoorEvent]:
-        self._events = []
-        try:
-            work()
-        except DoorwardError as error:  # anything else is a bug: it ends the process, and the door stays shut
-            self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            try:
+                work()
+            except DoorwardError as error:  # anything else is a bug: it ends the process, the door stays shut
+                self._fail(error)
+            return self._events
 
     def _tick(self) -> None:
         self._see_to_door()

@@ -204,7 +204,7 @@ def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, DirectDriver]:
     lock = DirectDriver(SimulatedLock(clock), clock)
     audit = RegisterAudit(site.register)
     rules = Authoriser(site.settings.door.id, lambda: view.access, site.register)
-    return build_loop(site, lambda: view, clock, audit, lock, rules), lock
+    return build_loop(site, lambda: view, clock, audit=audit, lock=lock, authoriser=rules), lock
 
 
 def names_in(site: Site) -> dict[PersonId, str]:
