@@ -49,6 +49,7 @@ class LineType(StrEnum):
     FORGOTTEN_DOOR = "forgotten_door"
     KEY = "key"
     NETWORK = "network"
+    OSDP_KEY = "osdp_key"
     PERSON = "person"
     PHOTO = "photo"
     RELEASE = "release"
