@@ -18,7 +18,9 @@ reaches a program.
     │   ├── DuplicatePersonError  this face or this name is enrolled already
     │   ├── ConsentError          the person's consent does not cover what was asked
     │   ├── FaceRefusedError      the person does not want a face stored
-    │   └── CredentialTakenError  this PIN or card is in use already
+    │   ├── CredentialTakenError  this PIN or card is in use already
+    │   ├── RulesError            the rules of access contradict themselves or cannot be read
+    │   └── PinError              digits that may not be a PIN
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -171,6 +173,18 @@ class CredentialTakenError(InputError):
 
     code = "credential_taken"
     status = 409
+
+
+class RulesError(InputError):
+    """The rules of access contradict themselves or cannot be read."""
+
+    code = "invalid_rules"
+
+
+class PinError(InputError):
+    """Digits that may not be a PIN."""
+
+    code = "unfit_pin"
 
 
 class WeightsError(DoorwardError):

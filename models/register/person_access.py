@@ -149,6 +149,7 @@ def _people(session: RegisterSession) -> dict[PersonId, PersonAccess]:
             second_factor=settings.second_factor,
             has_pin=row.person_id in with_pin,
             has_card=row.person_id in with_card,
+            has_face=not settings.face_refused,
         )
     return people
 
