@@ -25,7 +25,7 @@ def load_door_state(session: RegisterSession, door: str, person_id: PersonId, at
     Raises:
         RegisterTamperedError: a row of it was changed, added, removed or put back without the key.
     """
-    failures = {row.person_id: row for row in session.all_rows(table_of(FailureRow))}
+    failures = {row.person_id: row._mapping for row in session.all_rows(table_of(FailureRow))}
     first_days = {row.door: row.day for row in session.all_rows(table_of(FirstPersonRow))}
     in_force = orders.orders_in_force(session, at)
     fire_doors = orders.fire_doors_of(in_force)
@@ -36,7 +36,7 @@ def load_door_state(session: RegisterSession, door: str, person_id: PersonId, at
         lockdowns=orders.lockdowns_of(in_force),
         fire_release=bool({door, EVERY_DOOR} & fire_doors),
         first_person_on=first_person_on,
-        failures=Failures() if failed is None else Failures(failed.count, failed.last_at),
+        failures=Failures() if failed is None else Failures(failed["count"], failed["last_at"]),
         passages=passages_of(session, person_id),
     )
 
