@@ -26,6 +26,7 @@ USAGE_ERROR = "usage_error"
 
 EXTRAS = {
     "flask": "admin",
+    "holidays": "holidays",
     "waitress": "admin",
     "matplotlib": "evaluation",
     "pytorch_metric_learning": "training",
