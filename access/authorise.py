@@ -99,9 +99,7 @@ class Authoriser:
         register: what people did before.
     """
 
-    def __init__(
-        self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister
-    ) -> None:
+    def __init__(self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister) -> None:
         self._door, self._access, self._register = door, access, register
         self.shown = ShownCredentials()
         self._pin_checked: tuple[PersonId | None, PinMatch] | None = None
