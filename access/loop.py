@@ -3,12 +3,13 @@
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, tzinfo
 
 from access.attempts import AttemptMemory
 from access.authorise import Authoriser, Proof
-from access.decision import CLOCK_ROUNDING_S, Identified, admit, decide
+from access.decision import CLOCK_ROUNDING_S, TOLD_APART, Identified, admit, decide, likely_people
 from access.doorway import DoorDriver, Doorway
 from access.faults import FaultMemory, reason_of
 from access.limits import EvidenceLimits
@@ -25,7 +26,7 @@ from access.record import (
 from access.stages import Stopwatch
 from access.tracking import Track, Tracker
 from access.visit import Visit, choose
-from models.domain import Decision, Deny, Frame, Grant, PersonId, Shown
+from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent
 from models.ports import Clock
@@ -38,7 +39,9 @@ LONGER = 3.0
 
 
 class DoorLoop:
-    """One door. Call `step` with every frame, `finish` at the end.
+    """One door. Call `step` with every frame, `tick` while none comes, `finish` at the end.
+
+    `tick` may be called by another thread than the rest.
 
     Args:
         detector, tracker: find faces, largest first, and follow them from frame to frame.
@@ -86,6 +89,7 @@ class DoorLoop:
         self._attempts = AttemptMemory(limits.same_face_score)
         self._faults = FaultMemory()
         self._events: list[DoorEvent] = []
+        self._busy = threading.Lock()
         self.visible: list[Visit] = []
         """Who stood in the latest frame, for whoever draws it."""
         self.alone: tuple[Decision, float] | None = None
@@ -100,7 +104,7 @@ class DoorLoop:
 
         `step` does it, too.
         """
-        return self._guarded(lambda: self._see_to_door(self._view()))
+        return self._guarded(self._tick)
 
     def finish(self) -> list[DoorEvent]:
         """Nothing more will come: write what is still open."""
@@ -108,38 +112,45 @@ class DoorLoop:
 
     def fault(self, error: DoorwardError) -> list[DoorEvent]:
         """Record that the door cannot judge; nothing when the same fault merely goes on."""
-        self._events = []
-        self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            self._fail(error)
+            return self._events
 
     def _guarded(self, work: Callable[[], None]) -> list[DoorEvent]:
-        self._events = []
-        try:
-            work()
-        except DoorwardError as error:  # anything else is a bug: it ends the process, and the door stays shut
-            self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            try:
+                work()
+            except DoorwardError as error:  # anything else is a bug: it ends the process, the door stays shut
+                self._fail(error)
+            return self._events
+
+    def _tick(self) -> None:
+        self._see_to_door()
+        self._judge_credentials(self._view())
 
     def _step(self, frame: Frame) -> None:
         view = self._view()
-        self._authoriser.take(self._readers())
+        self._see_to_door()
         try:
             self._judge_frame(frame, view)
         finally:  # whatever is wrong with the picture
-            self._see_to_door(view)
+            self._judge_credentials(view)
 
-    def _see_to_door(self, view: SiteView) -> None:
-        """Judge cards and PINs that no face goes with; write what the door did; follow its mode."""
-        at, at_s = self._now(), self._clock.monotonic_s()
+    def _see_to_door(self) -> None:
+        """Follow the door's mode, and write what its hardware tells; take in cards and keys."""
+        for event in self._doorway.step(self._now(), self._door):
+            self._write_if_possible(event)
         self._authoriser.take(self._readers())
+
+    def _judge_credentials(self, view: SiteView) -> None:
+        """Judge a card or PIN that no face goes with."""
+        at, at_s = self._now(), self._clock.monotonic_s()
         face_waits = any(visit.decision is None or visit.is_pending for visit in self.visible)
         proof = self._authoriser.alone(at, at_s, face_waits=face_waits)
-        if proof is not None:
-            self._judge_credential(proof, view, at, at_s)
-        for event in self._doorway.step(at, self._door):
-            self._write_if_possible(event)
-
-    def _judge_credential(self, proof: Proof, view: SiteView, at: datetime, at_s: float) -> None:
+        if proof is None:
+            return
         person_id = proof.person_id or PersonId("")
         decision = admit(Identified(person_id, ()), proof.verdict, self._lock.state())
         self.alone = decision, at_s
@@ -207,19 +218,27 @@ class DoorLoop:
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
             now = self._clock.monotonic_s()
-            return decide(
+
+            def authorise(person_id: PersonId, *, told_apart: bool = False) -> Verdict:
+                visit.proof = self._authoriser.by_face(person_id, at, told_apart=told_apart)
+                return visit.proof.verdict
+
+            decision = decide(
                 evidence,
                 self._limits,
                 view.threshold,
                 now=now,
                 at=at,
-                authorise=lambda person_id: self._authorise(visit, person_id, at),
+                authorise=authorise,
                 known=visit.known_at(now),
             )
-
-    def _authorise(self, visit: Visit, person_id: PersonId, at: datetime) -> Verdict:
-        visit.proof = self._authoriser.by_face(person_id, at)
-        return visit.proof.verdict
+            if isinstance(decision, Deny) and decision.reason is DenyReason.AMBIGUOUS:
+                alike = likely_people(evidence, view.threshold)
+                told = self._authoriser.tell_apart(alike)
+                if told is not None:
+                    found = Identified(told, (*decision.trace[:-1], TOLD_APART))
+                    return admit(found, authorise(told, told_apart=True), evidence.lock)
+            return decision
 
     def _unlock(
         self, event: DoorEvent, grant: Grant, proof: Proof, visit: Visit | None = None

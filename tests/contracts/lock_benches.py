@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import osdp
 from gpiozero.exc import PinError
 from gpiozero.pins.mock import MockFactory, MockPin
 
@@ -14,6 +15,8 @@ from access.hardware.gpio import GpioBoard
 from access.hardware.http import HttpBoard
 from access.hardware.modbus import ModbusBoard
 from access.hardware.mqtt import MqttBoard
+from access.hardware.osdp_keys import store_key
+from access.hardware.osdp_lock import OsdpLock
 from access.hardware.relay import RelayLock
 from access.hardware.serial_board import SerialBoard
 from access.hardware.simulated import LockEvent, SimulatedLock
@@ -25,8 +28,10 @@ from models.settings.lock import (
     HttpLockSettings,
     ModbusLockSettings,
     MqttLockSettings,
+    OsdpLockSettings,
     SerialLockSettings,
 )
+from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule
 from tests.peers.modbus_board import ModbusPeer
 from tests.peers.mqtt_relay import MqttRelay, Proxy, need_broker
 from tests.peers.pty_port import PtyPort
@@ -358,3 +363,41 @@ class HttpBench(Bench):
     def close(self) -> None:
         self.relay.late_s = 0.0
         self.relay.stop()
+
+
+class OsdpBench(Bench):
+    kind = "osdp"
+    can = Can(get_stuck=False, be_late=False, inputs=("contact", "exit_request", "tamper", "fire"))
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        store_key(folder / "osdp.key", KEY)
+        self.cable = Cable()
+        self.module = DoorModule(self.cable.ends[1], inputs=3)
+        settings = OsdpLockSettings(
+            port=self.cable.ends[0],
+            key_file=folder / "osdp.key",
+            contact_input=0,
+            exit_input=1,
+            fire_input=2,
+        )
+        self.lock = OsdpLock(settings, self.clock)
+        self.set_inputs(DoorInputs(contact=Contact.CLOSED))
+
+    def is_unlocked(self) -> bool:
+        return self.module.relay
+
+    def die(self) -> None:
+        self.cable.cut = True
+
+    def come_back(self) -> None:
+        self.cable.cut = False
+
+    def set_inputs(self, inputs: DoorInputs) -> None:
+        levels = [inputs.contact is Contact.CLOSED, inputs.exit_request, not inputs.fire]
+        self.module.set_status(osdp.StatusReportType.Input, bytes(levels))
+        self.module.set_status(osdp.StatusReportType.Local, bytes([inputs.tamper, 0]))
+
+    def close(self) -> None:
+        self.module.close()
+        self.cable.close()

@@ -24,6 +24,7 @@ from tests.contracts.lock_benches import (
     ModbusRtuBench,
     ModbusTcpBench,
     MqttBench,
+    OsdpBench,
     SerialBench,
     SimulatedBench,
 )
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[Path], Bench]] = {
     "modbus rtu": ModbusRtuBench,
     "mqtt": MqttBench,
     "http": HttpBench,
+    "osdp": OsdpBench,
 }
 KINDS = {name.partition(" ")[0] for name in BENCHES}
 WAYS = ("alone", "behind the driver")

@@ -1,4 +1,4 @@
-"""What is particular to one way of switching a relay: authentication, timers, orders that must not be late."""
+"""What is particular to one way of switching a relay: authentication, timers, orders that come late."""
 
 import hashlib
 import socket
