@@ -165,7 +165,8 @@ def _schedule(saw: Saw, passed: bool, _: str) -> str:
         shown = "" if hours is None else f", {', '.join(hours) or 'closed'} on this day"
         parts.append(f"{each['rule']} (schedule {each['schedule']}{shown}) {verdict}")
     verdict = "a rule is open" if passed else "no rule is open"
-    return f"At {_time(saw['at'])}, {day}, {verdict}: {'; '.join(parts)}."
+    opens = f" The first opens at {_time(saw['opens'])}." if saw.get("opens") else ""
+    return f"At {_time(saw['at'])}, {day}, {verdict}: {'; '.join(parts)}.{opens}"
 
 
 def _factors(saw: Saw, passed: bool, name: str) -> str:

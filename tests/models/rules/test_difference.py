@@ -85,7 +85,7 @@ def minute_by_minute(before: Policy, after: Policy, people: list[PersonAccess]) 
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_changes_are_those_of_asking_minute_by_minute(seed: int) -> None:
     world = World(Random(seed), ZONE)

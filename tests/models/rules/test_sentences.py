@@ -165,7 +165,8 @@ def test_the_sentences_of_the_rules() -> None:
     assert last(door="lab") == "No rule names Ada (staff) for the door lab."
     assert last(at=FRIDAY) == (
         "At 2026-12-25 07:30, a holiday (public), no rule is open: staff in office hours "
-        "(schedule office, closed on this day) does not count: its schedule is closed."
+        "(schedule office, closed on this day) does not count: its schedule is closed. "
+        "The first opens at 2026-12-28 07:00."
     )
     assert last(door="vault") == (
         "Ada showed the face; enough would be the face and the card, or the PIN and the card."
