@@ -176,6 +176,8 @@ def test_the_sentences_of_the_rules() -> None:
     )
     pair = "The door opens for two people within 15 s, the second of staff: Ada "
     assert last(door="vault", shown="face+card") == pair + "cannot be the second now, and is the first."
+    other = FirstOfTwo(PersonId("b" * 32), noon)
+    assert last(door="vault", shown="face+card", first_of_two=other) == pair + "is the second."
     waiting = FirstOfTwo(ADA.person_id, noon)
     assert last(door="vault", shown="face+card", first_of_two=waiting) == (
         pair + "is the first and cannot be the second too."
