@@ -1,4 +1,4 @@
-"""The commands `pin`, `card`, `face` and `add-person`: what a person shows at a door, and a face that is not wanted."""
+"""The commands `pin`, `card`, `face` and `add-person`: what a person shows at a door."""
 
 import sys
 from dataclasses import asdict
@@ -107,7 +107,9 @@ def refuse_face(ctx: typer.Context, name: PersonName, yes: Yes = False) -> None:
     text = f"{photos} pictures of {escape(person.name)} are deleted, and no face is stored from now on."
     console.emit(LineType.ACCESS, record, text)
     if not record["pins"] and not record["cards"]:
-        console.note(f"{person.name} has neither a PIN nor a card: see doorward pin set and doorward card add.")
+        console.note(
+            f"{person.name} has neither a PIN nor a card: see doorward pin set and doorward card add."
+        )
 
 
 @face_app.command("allow")
