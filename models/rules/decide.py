@@ -55,6 +55,23 @@ class _Outcome:
     final: bool = False
 
 
+def effective_ways(rules: Iterable[Rule], second_factor: bool, no_face: bool = False) -> tuple[Way, ...]:
+    """Return the ways of some rules that count for a person, the shortest first, each once.
+
+    An empty way counts for nothing: it would let in whoever shows nothing.
+
+    Args:
+        rules: that let the person in now.
+        second_factor: the face alone is not enough for this person: a PIN or a card must come to it.
+        no_face: the face does not count, after too many failed attempts.
+    """
+    found: set[Way] = set()
+    for way in (way for rule in rules for way in rule.ways):
+        found.update(SECOND_FACTORS if second_factor and way == FACE_ALONE else (way,))
+    counting = (way for way in found if way and not (no_face and Factor.FACE in way))
+    return tuple(sorted(counting, key=lambda way: (len(way), way_text(way))))
+
+
 def decide_access(policy: Policy, request: Request, state: DoorState) -> Verdict:
     """Return whether a person may pass a door, why not, and every check that was made.
 
@@ -204,7 +221,7 @@ def _check_factors(request: Request, state: DoorState, opened: list[Rule]) -> _O
     person = request.person
     no_face = face_disabled(state.failures.count, state.attack_detection)
     shown = request.shown - FACE_ALONE if no_face else request.shown
-    allowed = _ways(opened, second_factor=person.second_factor, no_face=no_face)
+    allowed = effective_ways(opened, person.second_factor, no_face)
     possible = tuple(way for way in allowed if way <= shown or person.can_show(way - shown))
     saw: dict[str, Any] = {
         "shown": [str(factor) for factor in Factor if factor in request.shown],
@@ -215,7 +232,7 @@ def _check_factors(request: Request, state: DoorState, opened: list[Rule]) -> _O
     }
     ways = possible or allowed
     for rule in opened:
-        used = [way for way in _ways([rule], person.second_factor, no_face) if way <= shown]
+        used = [way for way in effective_ways([rule], person.second_factor, no_face) if way <= shown]
         if used:
             saw |= {"rule": rule.name, "way": way_text(used[0])}
             return _Outcome(CheckResult(CheckName.FACTORS, True, saw), ways=ways)
@@ -252,18 +269,6 @@ def _closed_because(policy: Policy, rule: Rule, at: datetime) -> str | None:
     if rule.valid_until is not None and to_utc(at) >= to_utc(rule.valid_until):
         return "expired"
     return None if is_open_by_name(policy, rule.schedule, at) else "schedule"
-
-
-def _ways(rules: Iterable[Rule], second_factor: bool, no_face: bool) -> tuple[Way, ...]:
-    """The ways of some rules that count for a person, the shortest first, each once.
-
-    An empty way counts for nothing: it would let in whoever shows nothing.
-    """
-    found: set[Way] = set()
-    for way in (way for rule in rules for way in rule.ways):
-        found.update(SECOND_FACTORS if second_factor and way == FACE_ALONE else (way,))
-    counting = (way for way in found if way and not (no_face and Factor.FACE in way))
-    return tuple(sorted(counting, key=lambda way: (len(way), way_text(way))))
 
 
 def _windows_today(policy: Policy, name: str, local: datetime) -> list[str] | None:

@@ -15,6 +15,7 @@ from models.domain import FaceCrop, LockState, PersonId
 from models.errors import RegisterTamperedError
 from models.events import DoorEvent
 from models.gallery.gallery import Gallery
+from models.register.access_records import AccessSnapshot
 from models.register.records import EnrolledFace, PersonStatus
 from models.register.register import Register
 from models.site import SiteView
@@ -40,6 +41,10 @@ class WatchedDoor(Door):
     """A door that knows what its register says."""
 
     site: Callable[[], SiteView]
+    rules: Callable[[], AccessSnapshot]
+
+    def _access(self) -> AccessSnapshot:
+        return self.rules()
 
     def _current(self) -> SiteView:
         return self.site()
@@ -81,7 +86,7 @@ def watched(tmp_path: Path, desk: Register) -> Iterator[tuple[WatchedDoor, SiteW
         SiteWatch(RegisterSite(register), SystemClock()) as watch,
     ):
         door = WatchedDoor(audit=WrittenAudit(register))
-        door.site = watch.current
+        door.site, door.rules = watch.current, lambda: watch.current().access
         yield door, watch, ada
 
 
