@@ -143,7 +143,13 @@ def _show_difference(console: Console, register: Register, policy: Policy) -> No
     today = datetime.now(zone).date()
     doors = _doors_of(found.policy) | _doors_of(policy) | {console.settings.door.id}
     changes = differences(
-        found.policy, policy, found.people.values(), [*sorted(doors), EVERY_DOOR], today, zone, days=DAYS
+        found.policy,
+        policy,
+        people=found.people.values(),
+        doors=[*sorted(doors), EVERY_DOOR],
+        first_day=today,
+        zone=zone,
+        days=DAYS,
     )
     table = Table("door", "change", "who", "when")
     for each in changes:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from models.check_messages import sentence_for
 from models.cli.dates import parse_time
 from models.cli.names import PersonName
 from models.cli.output import LineType, console_of
@@ -16,7 +17,6 @@ from models.register.records import Person
 from models.rules.decide import decide_access
 from models.rules.factors import Factor, Way, parse_way, way_text
 from models.rules.request import PersonAccess, Request, Verdict
-from models.rules.sentences import sentence_for
 from models.site import open_register
 
 app = typer.Typer()
@@ -69,12 +69,12 @@ def _record(person: Person, door: str, at: datetime, factors: Way, verdict: Verd
         "allowed": verdict.allowed,
         "reason": verdict.reason,
         "enough": [way_text(way) for way in verdict.ways],
-        "trace": _trace_record(verdict.trace),
+        "trace": _trace_record(verdict.trace, person.name),
     }
 
 
-def _trace_record(trace: Trace) -> list[dict[str, Any]]:
-    return [trace_record(each) | {"sentence": sentence_for(each)} for each in trace]
+def _trace_record(trace: Trace, name: str) -> list[dict[str, Any]]:
+    return [trace_record(each) | {"sentence": sentence_for(each, name)} for each in trace]
 
 
 def _text(person: Person, door: str, at: datetime, verdict: Verdict, factors: Way) -> str:
@@ -85,5 +85,8 @@ def _text(person: Person, door: str, at: datetime, verdict: Verdict, factors: Wa
     by = f" by {way_text(factors)}" if factors else ""
     because = "" if verdict.reason is None else f": {message_for(verdict.reason)} ({verdict.reason})"
     lines = [f"{what} on {at:%A %Y-%m-%d at %H:%M}{by}{because}."]
-    lines += [f"  {'yes' if each.passed else 'NO '}  {escape(sentence_for(each))}" for each in verdict.trace]
+    lines += [
+        f"  {'yes' if each.passed else 'NO '}  {escape(sentence_for(each, person.name))}"
+        for each in verdict.trace
+    ]
     return "\n".join(lines)

@@ -206,6 +206,8 @@ def _under_home(settings: Settings) -> Settings:
             tables[name] = _paths_under(settings.home, table)
         elif isinstance(table, tuple):
             tables[name] = tuple(_paths_under(settings.home, each) for each in table)
+    database = str(settings.home / Path(settings.storage.database).expanduser())
+    tables["storage"] = tables["storage"].model_copy(update={"database": database})
     return settings.model_copy(update=tables)
 
 

@@ -117,9 +117,7 @@ def test_checking_a_file_says_who_loses_what_and_changes_nothing(home: Path, reg
     assert register.policy() == OPEN_SITE
 
 
-def test_rules_are_imported_after_a_question_and_exported_as_they_are(
-    home: Path, register: Register
-) -> None:
+def test_rules_are_imported_after_a_question_and_exported_as_they_are(home: Path, register: Register) -> None:
     refused = invoke(rules.app, home, "rules", "import", str(home / "rules.toml"), as_json=False, given="n\n")
     assert refused.exit_code == 1
     assert register.policy() == OPEN_SITE
@@ -160,7 +158,7 @@ def test_rules_that_drop_a_group_with_people_in_it_say_so(home: Path) -> None:
 
 def test_public_holidays_are_lines_to_paste_into_the_rules(home: Path, register: Register) -> None:
     text = shown(rules.app, home, "holidays", "de", "--year", "2026", "--subdivision", "BY")
-    policy = policy_from_text(RULES.replace("[holidays]\n2026-12-25 = \"public\"\n", text))
+    policy = policy_from_text(RULES.replace('[holidays]\n2026-12-25 = "public"\n', text))
     assert policy.calendar[datetime(2026, 12, 26).date()] == "public"  # noqa: DTZ001
     assert datetime(2026, 1, 6).date() in policy.calendar, "Epiphany, in Bavaria"  # noqa: DTZ001
     found = lines(rules.app, home, "holidays", "DE", "--year", "2026")
@@ -235,7 +233,9 @@ MONDAY, CHRISTMAS = "2026-11-02T09:30", "2026-12-25T09:30"
         (["Bo", "back", "--at", MONDAY, "--with", "card+pin"], None),
     ],
 )
-def test_would_says_whether_a_door_would_open_and_why(home: Path, words: list[str], reason: str | None) -> None:
+def test_would_says_whether_a_door_would_open_and_why(
+    home: Path, words: list[str], reason: str | None
+) -> None:
     import_rules(home)
     lines(rules.app, home, "groups", "add", "Ada [x]", "staff")
     lines(rules.app, home, "groups", "add", "Bo", "cleaners")
@@ -336,5 +336,5 @@ def test_a_person_without_a_face_is_added(home: Path, register: Register) -> Non
     (found,) = lines(credentials.app, home, "add-person", "Eve", "--consent", "I was told.")
     assert found["face_refused"]
     assert register.consent(id_of(register, "Eve")).text == "I was told."
-    with pytest.raises(ConsentError, match="site.consent"):
+    with pytest.raises(ConsentError, match=r"site\.consent"):
         lines(credentials.app, home, "add-person", "Mallory")
