@@ -29,6 +29,7 @@ DAYS = 14
 """So many days are compared, from today on."""
 DAYS_SHOWN = 4
 NAMES_SHOWN = 5
+WHOLE_DAY = "00:00-24:00"
 CHANGE_TEXT = {
     Change.GAINS: "can pass",
     Change.LOSES: "can no longer pass",
@@ -189,6 +190,8 @@ def _when(spans: Iterable[Span]) -> str:
     days: dict[str, list[date]] = defaultdict(list)
     for day, texts in hours.items():
         days[", ".join(texts)].append(day)
+    if len(days.get(WHOLE_DAY, ())) == DAYS:
+        return "at any time"
     return "; ".join(f"{_day_list(each)}: {text}" for text, each in days.items())
 
 

@@ -113,6 +113,7 @@ def test_checking_a_file_says_who_loses_what_and_changes_nothing(home: Path, reg
     text = shown(rules.app, home, "rules", "check", str(home / "rules.toml"))
     assert "can no longer pass" in text
     assert "any other door" in text
+    assert "at any time" in text
     assert "Ada [x], Bo" in text
     assert register.policy() == OPEN_SITE
 
@@ -146,6 +147,20 @@ def test_a_file_with_a_mistake_is_not_imported(home: Path, register: Register) -
     with pytest.raises(InputError, match="cannot be read"):
         shown(rules.app, home, "rules", "check", str(home / "none.toml"))
     assert register.policy() == OPEN_SITE
+
+
+def test_the_difference_names_days_and_hours(home: Path) -> None:
+    import_rules(home)
+    lines(rules.app, home, "groups", "add", "Bo", "staff")
+    (home / "rules.toml").write_text(RULES.replace("07:00-19:00", "07:00-18:00"))
+    found = lines(rules.app, home, "rules", "check", str(home / "rules.toml"))
+    assert {(each["door"], each["change"], *each["people"]) for each in found} == {("front", "loses", "Bo")}
+    spans = found[0]["spans"]
+    assert 8 <= len(spans) <= 10, "the working days of two weeks, but for holidays"
+    assert {(each["from"], each["until"]) for each in spans} == {("18:00", "19:00")}
+    text = shown(rules.app, home, "rules", "check", str(home / "rules.toml"))
+    assert ": 18:00-19:00" in text
+    assert f"and {len(spans) - 4} more days" in text
 
 
 def test_rules_that_drop_a_group_with_people_in_it_say_so(home: Path) -> None:
