@@ -63,6 +63,7 @@ class LineType(StrEnum):
     RELEASE = "release"
     RETRAINING = "retraining"
     RULES = "rules"
+    RULES_FILE = "rules_file"
     SETTING = "setting"
     SYNTHETIC = "synthetic"
     WARNING = "warning"
