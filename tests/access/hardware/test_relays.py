@@ -43,7 +43,7 @@ def test_the_answer_to_a_challenge_is_that_of_rfc_7616() -> None:
     """Section 3.9.1 of the RFC, its values word for word."""
     digest = Digest.from_header(
         'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, '
-        'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFH4GiTo0v", '
+        'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", '
         'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
     )
     assert digest is not None
@@ -124,12 +124,17 @@ def test_a_missing_password_is_asked_for(shelly: ShellyPeer, user: str) -> None:
     lock = http_lock(shelly, user)
     with pytest.raises(LockError, match="asks for a password"):
         lock.unlock(1.0)
+    with pytest.raises(LockError):
+        lock.close()
 
 
 def test_a_relay_that_asks_for_md5_is_not_given_the_password(shelly: ShellyPeer) -> None:
     shelly.algorithm = "MD5"
+    lock = http_lock(shelly)
     with pytest.raises(LockError, match="only digest authentication with SHA-256"):
-        http_lock(shelly).unlock(1.0)
+        lock.unlock(1.0)
+    with pytest.raises(LockError):
+        lock.close()
     assert shelly.requests == []
 
 
@@ -158,8 +163,8 @@ def test_a_shelly_locks_again_by_its_own_timer_when_the_kiosk_has_died(shelly: S
     lock.unlock(0.5)
     assert shelly.is_on()
     assert eventually(lambda: not shelly.is_on())
-    sent = len(shelly.requests)
-    assert [path for path in shelly.requests[:sent] if "on=false" in path] == []
+    assert [path for path in shelly.requests if "on=false" in path] == []
+    lock.close()
 
 
 def test_a_shelly_without_a_password_works_too() -> None:
