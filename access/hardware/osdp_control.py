@@ -32,7 +32,7 @@ SILENT_S = 1.0
 
 KICK_S = 10.0
 HURRY_S = 1.0
-"""A device that has refused something is there, though libosdp has given it up: it is called again so soon."""
+"""A device that has refused something is there, though libosdp gave it up: it is called again so soon."""
 
 TICK_S = 0.01
 STEPS = 3
