@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 
 from access.attempts import AttemptMemory
 from access.authorise import Authoriser, Proof
-from access.decision import CLOCK_ROUNDING_S, Identified, admit, decide
+from access.decision import CLOCK_ROUNDING_S, TOLD_APART, Identified, admit, decide, likely_people
 from access.doorway import DoorDriver, Doorway
 from access.faults import FaultMemory, reason_of
 from access.limits import EvidenceLimits
@@ -26,7 +26,7 @@ from access.record import (
 from access.stages import Stopwatch
 from access.tracking import Track, Tracker
 from access.visit import Visit, choose
-from models.domain import Decision, Deny, Frame, Grant, PersonId, Shown
+from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent
 from models.ports import Clock
@@ -218,19 +218,27 @@ class DoorLoop:
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
             now = self._clock.monotonic_s()
-            return decide(
+
+            def authorise(person_id: PersonId, *, told_apart: bool = False) -> Verdict:
+                visit.proof = self._authoriser.by_face(person_id, at, told_apart=told_apart)
+                return visit.proof.verdict
+
+            decision = decide(
                 evidence,
                 self._limits,
                 view.threshold,
                 now=now,
                 at=at,
-                authorise=lambda person_id: self._authorise(visit, person_id, at),
+                authorise=authorise,
                 known=visit.known_at(now),
             )
-
-    def _authorise(self, visit: Visit, person_id: PersonId, at: datetime) -> Verdict:
-        visit.proof = self._authoriser.by_face(person_id, at)
-        return visit.proof.verdict
+            if isinstance(decision, Deny) and decision.reason is DenyReason.AMBIGUOUS:
+                alike = likely_people(evidence, view.threshold)
+                told = self._authoriser.tell_apart(alike)
+                if told is not None:
+                    found = Identified(told, (*decision.trace[:-1], TOLD_APART))
+                    return admit(found, authorise(told, told_apart=True), evidence.lock)
+            return decision
 
     def _unlock(
         self, event: DoorEvent, grant: Grant, proof: Proof, visit: Visit | None = None
