@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from access.hardware.http_digest import Digest
 from access.hardware.modbus import ModbusBoard
 from access.hardware.mqtt import EXPIRY_S, MqttBoard
 from access.hardware.relay import RelayLock
+from models.cli.app import EXTRAS
 from models.clock import SimulatedClock, SystemClock
 from models.domain import LockState
 from models.errors import LockError
@@ -23,6 +25,7 @@ from models.ports import Lock
 from models.settings.lock import (
     GpioLockSettings,
     HttpLockSettings,
+    LockSettings,
     ModbusLockSettings,
     MqttLockSettings,
     SerialLockSettings,
@@ -244,6 +247,28 @@ def test_a_broker_that_is_absent_is_an_error_without_the_password() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(LockError):
         lock.close()
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "settings"),
+    [
+        ("gpiozero", "gpio", GpioLockSettings(pin=17)),
+        ("serial", "serial_board", SerialLockSettings(port="/dev/x")),
+        ("pymodbus", "modbus", ModbusLockSettings(address="x")),
+        ("paho", "mqtt", MqttLockSettings(broker="mqtt://x", command_topic="a", state_topic="b")),
+    ],
+)
+def test_a_missing_package_is_one_that_the_command_names_the_extra_of(
+    monkeypatch: pytest.MonkeyPatch, package: str, module: str, settings: LockSettings
+) -> None:
+    monkeypatch.delitem(sys.modules, f"access.hardware.{module}")
+    monkeypatch.delattr(f"access.hardware.{module}", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        open_lock(settings, SimulatedClock())
+    assert EXTRAS[str(caught.value.name).partition(".")[0]] == settings.kind
 
 
 def test_pins_that_are_let_go_are_inputs() -> None:
