@@ -31,6 +31,9 @@ SILENT_S = 1.0
 """A device that was not heard for so long does not count as answering; it is asked every 0.05 s."""
 
 KICK_S = 10.0
+HURRY_S = 1.0
+"""A device that has refused something is there, though libosdp gave it up: it is called again so soon."""
+
 TICK_S = 0.01
 STEPS = 3
 """libosdp takes three steps from an order to the packet on the line."""
@@ -171,7 +174,7 @@ class Device:
         """Take libosdp's word on the oldest order under way, or on a question of ours."""
         confirmed = status == osdp.CompletionStatus.Ok
         refused = status == osdp.CompletionStatus.Failed and self._heard
-        # For libosdp a device that refuses anything is offline for 300 s; it is not: call it again at once.
+        # For libosdp a device that refuses anything is offline for 300 s; it is not: call it again soon.
         self._hurry = self._hurry or refused
         if kind != osdp.Command.Status and self._under_way:
             failure = f"the OSDP device {self.address} refused the order: does it have that output or lamp?"
@@ -215,7 +218,8 @@ class Device:
         self._secure, self._greeted = secure, False
         if not secure:
             log.warning("an OSDP device does not answer", address=self.address)
-            self._kick_at_s, self._hurry = time.monotonic() + (0.0 if self._hurry else KICK_S), False
+            self._kick_at_s = time.monotonic() + (HURRY_S if self._hurry else KICK_S)
+            self._hurry = False
             self.local = self.inputs = self.outputs = None
             return
         for capability in (

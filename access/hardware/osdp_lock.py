@@ -32,13 +32,14 @@ class OsdpLock:
     Args:
         settings: which output of which device.
         clock: when the time is up.
+        confirm_s: how long the device has to confirm an order, in seconds; a healthy one takes 0.1 s.
 
     Raises:
         ConfigError: the key is absent or readable by others.
     """
 
-    def __init__(self, settings: OsdpLockSettings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: OsdpLockSettings, clock: Clock, *, confirm_s: float = CONFIRM_S) -> None:
+        self._settings, self._clock, self._confirm_s = settings, clock, confirm_s
         self._guard = threading.Lock()
         self._until_s = self._device_until_s = -math.inf
         self._renewal: tuple[Order, float] | None = None
@@ -57,10 +58,10 @@ class OsdpLock:
             ValueError: `seconds` is not a finite number above 0.
         """
         check_unlock_time(seconds)
+        if self._device.answering and not self._has_output():
+            raise LockError(f"the OSDP device has no output {self._settings.output}: correct lock.output")
         if self.state() is LockState.UNKNOWN:
             raise LockError("the OSDP lock does not answer: check its power, its cable and its key")
-        if self._device.count(osdp.Capability.OutputControl) <= self._settings.output:
-            raise LockError(f"the OSDP device has no output {self._settings.output}: correct lock.output")
         with self._guard:
             now_s = self._clock.monotonic_s()
             until_s = max(self._until_s, now_s + seconds)
@@ -76,7 +77,7 @@ class OsdpLock:
         with self._guard:
             self._until_s = -math.inf
             self._renewal = None
-        self._device.order(self._command(OFF, 0), CONFIRM_S).wait()
+        self._device.order(self._command(OFF, 0), self._confirm_s).wait()
         with self._guard:
             self._device_until_s = -math.inf
 
@@ -130,12 +131,16 @@ class OsdpLock:
             )
         return reported[number] != (number in self._settings.inverted_inputs)
 
+    def _has_output(self) -> bool:
+        return self._device.count(osdp.Capability.OutputControl) > self._settings.output
+
     def _connected(self) -> None:
         """Switch off: whatever was under way before the interruption is over."""
         with self._guard:
             self._until_s = self._device_until_s = -math.inf
-            self._renewal = None
-            self._start = self._device.order(self._command(OFF, 0), CONFIRM_S)
+            self._renewal = self._start = None
+            if self._has_output():  # a device that has none would be lost over an order to it
+                self._start = self._device.order(self._command(OFF, 0), self._confirm_s)
 
     def _turn(self) -> None:
         """Send the next piece of a long time before the device's runs out."""
@@ -153,7 +158,7 @@ class OsdpLock:
     def _release(self, now_s: float, until_s: float) -> tuple[Order, float]:
         """Order the output on until `until_s`, or for as long as one order can say; and when that ends."""
         chunk_s = min(until_s - now_s, MAX_CHUNK_S)
-        order = self._device.order(self._command(ON_FOR_A_TIME, math.ceil(chunk_s * 10)), CONFIRM_S)
+        order = self._device.order(self._command(ON_FOR_A_TIME, math.ceil(chunk_s * 10)), self._confirm_s)
         return order, now_s + chunk_s
 
     def _command(self, control_code: int, tenths: int) -> dict[str, int]:

@@ -24,6 +24,8 @@ OTHER_KEY = bytes.fromhex("ffeeddccbbaa99887766554433221100")
 LIMIT_S = 20.0
 """So long a test waits for what takes well under a second: the machine may be busy."""
 
+CONFIRM_S = 3.0
+
 
 def becomes(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
     """True when the condition holds within the limit."""
@@ -186,7 +188,7 @@ class LockWithDevice(OsdpLock):
     """An `OsdpLock` together with the device that it moves."""
 
     def __init__(self, settings: OsdpLockSettings, clock: Clock, cable: Cable, module: DoorModule) -> None:
-        super().__init__(settings, clock)
+        super().__init__(settings, clock, confirm_s=CONFIRM_S)
         self.cable, self.module = cable, module
         self._gone = False
 
