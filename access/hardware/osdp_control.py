@@ -43,7 +43,13 @@ REFUSALS = 2
 """A device that refuses a question so many times is not asked it again: each time it is lost for a second."""
 
 CLOSE_S = 5.0
-QUESTIONS = (osdp.StatusReportType.Local, osdp.StatusReportType.Input)
+ASK_AGAIN_S = 1.0
+QUESTIONS = {
+    osdp.StatusReportType.Local: None,
+    osdp.StatusReportType.Input: osdp.Capability.ContactStatusMonitoring,
+    osdp.StatusReportType.Output: osdp.Capability.OutputControl,
+}
+"""What is asked, and of what the device must have some to be asked it."""
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +120,7 @@ class Device:
         self._kicked = False
         self._hurry = False
         self._refusals: dict[int, int] = {}
-        self._ask_at_s = 0.0
+        self._ask_at_s = self._asked_at_s = 0.0
 
     @property
     def answering(self) -> bool:
@@ -144,6 +150,10 @@ class Device:
             on_turn: called about 100 times a second, connected or not.
         """
         self._attendant, self._greeted = (on_connected, on_turn), False
+
+    def ask_again(self) -> None:
+        """Ask for inputs, outputs and tamper before it is due, at most once a second."""
+        self._ask_at_s = min(self._ask_at_s, self._asked_at_s + ASK_AGAIN_S)
 
     def leave(self) -> None:
         """Be called no more."""
@@ -190,10 +200,11 @@ class Device:
         """
         self._look(panel, index)
         self._kick_if_silent(panel, index)
-        if self._secure:
-            self._ask(panel, index)
         self._call_attendant()
-        return self._hand_on(panel, index)
+        in_time = self._hand_on(panel, index)
+        if self._secure:
+            self._ask(panel, index)  # after the orders: a device that refuses a question is lost over it
+        return in_time
 
     def forget(self, failure: str) -> None:
         """Give up everything under way, because the panel that carried it is gone."""
@@ -256,8 +267,9 @@ class Device:
         if time.monotonic() < self._ask_at_s:
             return
         self._ask_at_s = time.monotonic() + ASK_S
-        for report in QUESTIONS:
-            has = report == osdp.StatusReportType.Local or self.count(osdp.Capability.ContactStatusMonitoring)
+        self._asked_at_s = time.monotonic()
+        for report, needed in QUESTIONS.items():
+            has = needed is None or self.count(needed) > 0
             if has and self._refusals.get(report, 0) < REFUSALS:
                 panel.submit_command(index, {"command": osdp.Command.Status, "type": report})
 
