@@ -255,6 +255,20 @@ def test_inputs_and_tamper(cable: Cable, key_file: Path, answers: bool) -> None:
     module.close()
 
 
+def test_a_device_that_was_switched_off_and_on_is_back_soon_and_locked(cable: Cable, key_file: Path) -> None:
+    module = DoorModule(cable.ends[1])
+    settings = OsdpLockSettings(port=cable.ends[0], key_file=key_file)
+    lock = OsdpLock(settings, SystemClock(), confirm_s=CONFIRM_S)
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    lock.unlock(25.0)
+    module.close()
+    module = DoorModule(cable.ends[1])
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    assert [order["control_code"] for order in module.orders(OUTPUT)] == [1]
+    lock.close()
+    module.close()
+
+
 @pytest.mark.slow
 def test_a_device_that_was_dead_for_20_s_is_back_soon(lock: LockWithDevice) -> None:
     lock.cable.cut = True
@@ -376,6 +390,12 @@ def test_one_device_has_one_key(cable: Cable, key_file: Path, tmp_path: Path, mo
         OsdpReader(settings, SystemClock()),
         pytest.raises(ConfigError, match="different keys"),
         OsdpReader(settings.model_copy(update={"key_file": tmp_path / "other.key"}), SystemClock()),
+    ):
+        pass
+    with (
+        OsdpReader(settings, SystemClock()),
+        pytest.raises(ConfigError, match="different speeds"),
+        OsdpReader(settings.model_copy(update={"baud": 19200}), SystemClock()),
     ):
         pass
 
