@@ -9,6 +9,7 @@ from sqlalchemy import Table, func, select
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.errors import ModelMismatchError, RegisterError, RegisterTamperedError, ReleaseError
+from models.register import site_key
 from models.register.macs import RowValues
 from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
 from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
@@ -217,5 +218,6 @@ def _template_place(row: RowValues) -> str:
 ENCRYPTED: dict[str, tuple[str, Callable[[RowValues], str]]] = {
     "crops": ("image", _crop_place),
     "templates": ("vector", _template_place),
+    "site_keys": ("box", site_key.place_of),
 }
 """By table: the encrypted column, and what its value is bound to."""
