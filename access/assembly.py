@@ -1,19 +1,30 @@
 """`build_loop`: puts the parts of a door together, for the kiosk, for clips and for the demo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from access.authorise import Authoriser
+from access.doorway import DoorDriver
 from access.limits import evidence_limits
 from access.loop import DoorLoop
 from access.observation import quality_check
 from access.record import Audit
 from access.tracking import Tracker
 from models.clock import SystemClock
-from models.ports import Clock, Lock
+from models.domain import Shown
+from models.ports import Clock
 from models.site import Site, SiteView
 from models.vision.quality import QualityLimits
 
 
-def build_loop(site: Site, view: Callable[[], SiteView], clock: Clock, audit: Audit, lock: Lock) -> DoorLoop:
+def build_loop(
+    site: Site,
+    view: Callable[[], SiteView],
+    clock: Clock,
+    audit: Audit,
+    lock: DoorDriver,
+    authoriser: Authoriser,
+    readers: Callable[[], Sequence[Shown]] = tuple,
+) -> DoorLoop:
     """The door's loop with the site's detector and settings.
 
     Args:
@@ -22,6 +33,8 @@ def build_loop(site: Site, view: Callable[[], SiteView], clock: Clock, audit: Au
         clock: the one that stamps the frames; stages are always measured by the system's.
         audit: where decisions are written.
         lock: what opens.
+        authoriser: the rules at the door.
+        readers: called for every frame: cards and keys since the last call.
     """
     settings = site.settings
     return DoorLoop(
@@ -38,4 +51,6 @@ def build_loop(site: Site, view: Callable[[], SiteView], clock: Clock, audit: Au
         unlock_s=settings.door.unlock_s,
         min_box_px=settings.detector.min_box_px,
         timer=SystemClock().monotonic_s,
+        authoriser=authoriser,
+        readers=readers,
     )

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from access.assembly import build_loop
+from access.authorise import Authoriser
 from access.cameras.clip import ClipCamera
+from access.hardware.direct import DirectDriver
 from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
+from access.memory_access import MemoryAccess, open_access
 from access.record import MemoryAudit
 from models.clock import SimulatedClock
 from models.events import DoorEvent, EventKind
@@ -17,15 +20,20 @@ from models.site import Site
 def replay_clip(site: Site, clip: Path) -> Iterator[DoorEvent]:
     """Every decision on a clip. Nothing is written into the register and no real lock moves.
 
+    The rules are not asked: nobody knows at what time of day a clip was taken.
+
     Raises:
         CameraAbsentError: there is no such clip.
     """
     clock = SimulatedClock()
     view = site.view()
-    loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
+    lock = DirectDriver(SimulatedLock(clock), clock)
+    everybody = open_access(view.gallery.people)
+    rules = Authoriser(site.settings.door.id, lambda: everybody, MemoryAccess())
+    loop = build_loop(site, lambda: view, clock, MemoryAudit(), lock, rules)
     with ClipCamera(clip, clock) as camera:
         for event in run_through(camera, loop):
-            if event.kind is not EventKind.ACTION:  # no lock was there that could move
+            if event.kind is EventKind.DECISION:  # no lock was there that could move
                 yield event
 
 

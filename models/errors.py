@@ -16,7 +16,9 @@ reaches a program.
     │   ├── UnknownPersonError    no such person in the register
     │   ├── RevokedPersonError    the person was revoked, which is for good
     │   ├── DuplicatePersonError  this face or this name is enrolled already
-    │   └── ConsentError          the person's consent does not cover what was asked
+    │   ├── ConsentError          the person's consent does not cover what was asked
+    │   ├── FaceRefusedError      the person does not want a face stored
+    │   └── CredentialTakenError  this PIN or card is in use already
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -156,6 +158,20 @@ class ConsentError(InputError):
     """The person's consent does not cover what was asked."""
 
     code = "consent_missing"
+
+
+class FaceRefusedError(InputError):
+    """The person does not want the face recognised: no template may be stored."""
+
+    code = "face_refused"
+    status = 409
+
+
+class CredentialTakenError(InputError):
+    """This PIN or card is in use already."""
+
+    code = "credential_taken"
+    status = 409
 
 
 class WeightsError(DoorwardError):

@@ -36,7 +36,7 @@ class AlarmReason(StrEnum):
     HARDWARE_OFFLINE = "hardware_offline"
     TAMPER = "tamper"
     DURESS = "duress"
-    ANTI_PASSBACK = "anti_passback"
+    ENTERED_TWICE = "entered_twice"
     READER_OFFLINE = "reader_offline"
 
 

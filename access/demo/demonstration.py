@@ -17,7 +17,9 @@ import cv2
 import numpy as np
 
 from access.assembly import build_loop
+from access.authorise import Authoriser
 from access.cameras.synthetic import SyntheticCamera
+from access.hardware.direct import DirectDriver
 from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
 from access.record import RegisterAudit
@@ -196,12 +198,13 @@ def receive(site: Site, guests: list[Guest]) -> Iterator[DemoVisit]:
         yield judge(guests[position], events[position], names)
 
 
-def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, SimulatedLock]:
-    """The demo's door: the real loop and audit, a simulated lock."""
+def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, DirectDriver]:
+    """The demo's door: the real loop, rules and audit, a simulated lock."""
     view = site.view()
-    lock = SimulatedLock(clock)
+    lock = DirectDriver(SimulatedLock(clock), clock)
     audit = RegisterAudit(site.register)
-    return build_loop(site, lambda: view, clock, audit, lock), lock
+    rules = Authoriser(site.settings.door.id, lambda: view.access, site.register)
+    return build_loop(site, lambda: view, clock, audit, lock, rules), lock
 
 
 def names_in(site: Site) -> dict[PersonId, str]:

@@ -26,10 +26,15 @@ USAGE_ERROR = "usage_error"
 
 EXTRAS = {
     "flask": "admin",
+    "gpiozero": "gpio",
     "waitress": "admin",
     "matplotlib": "evaluation",
+    "osdp": "osdp",
+    "paho": "mqtt",
+    "pymodbus": "modbus",
     "pytorch_metric_learning": "training",
     "safetensors": "training",
+    "serial": "serial",
     "tensorboard": "training",
     "torch": "training",
     "torchvision": "training",

@@ -12,7 +12,7 @@ from models.domain import PersonId
 from models.errors import RegisterError
 from models.events import DoorEvent
 from models.register import chains, closing, events, log_check, log_export, site_key
-from models.register.connection import RegisterConnection
+from models.register.base import RegisterBase
 from models.register.schema import DeliveryRow, HeadRow
 from models.register.session import table_of
 
@@ -21,10 +21,8 @@ CHECKPOINT_EVENTS = 1000
 DELIVERIES, HEADS = table_of(DeliveryRow), table_of(HeadRow)
 
 
-class EventLog:
+class EventLog(RegisterBase):
     """Events in chains; what each method raises beside what it says: see `Register`."""
-
-    _connection: RegisterConnection
 
     def append_event(self, event: DoorEvent) -> int:
         """Write one event and return its number; on return it survives a power cut.

@@ -3,8 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-# 0009 is the migration of access rules: this one follows it once both stand.
-revision, down_revision, branch_labels, depends_on = "0010", "0008", None, None
+revision, down_revision, branch_labels, depends_on = "0010", "0009", None, None
 
 TRIGGERS = (
     """
