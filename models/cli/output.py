@@ -29,6 +29,12 @@ class LineType(StrEnum):
 
     ACCEPTED_BACKUP = "accepted_backup"
     ADDRESS = "address"
+    AUDIT_CHAIN = "audit_chain"
+    AUDIT_CHECKPOINT = "audit_checkpoint"
+    AUDIT_EXPORT = "audit_export"
+    AUDIT_FILE = "audit_file"
+    AUDIT_PROBLEM = "audit_problem"
+    AUDIT_PROOF = "audit_proof"
     BACKUP = "backup"
     CALIBRATION = "calibration"
     CHANGE = "change"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, select, update
 
 from models.audit.chain import ChainEvent, Problem, check_run, genesis, time_text
 from models.audit.check import Head, checkpoint_of
@@ -67,12 +67,12 @@ def close_days(session: RegisterSession, chain: str, before_day: str | None = No
     session.connection().execute(update(HEADS).where(HEADS.c.chain == chain).values(checkpoint=newest))
 
 
-def prune(session: RegisterSession, chains: Sequence[str], before: datetime, limit: int) -> int:
+def prune(session: RegisterSession, chain: str, before: datetime, limit: int) -> int:
     """Delete events of closed days that ended before `before`, the oldest first.
 
     Args:
         session: of a transaction that writes.
-        chains: of these chains.
+        chain: of this chain.
         before: with its zone.
         limit: no more events than this, so that others who write do not wait long.
 
@@ -84,29 +84,28 @@ def prune(session: RegisterSession, chains: Sequence[str], before: datetime, lim
     """
     limit_text, connection = time_text(before), session.connection()
     day = limit_text[:10]
-    for chain in chains:
-        last = connection.execute(
-            select(func.max(SEGMENTS.c.last_seq)).where(SEGMENTS.c.chain == chain)
-        ).scalar()
-        waiting = select(func.min(EVENTS.c.at)).where(EVENTS.c.chain == chain, EVENTS.c.seq > (last or 0))
-        oldest = connection.execute(waiting).scalar()
-        if oldest is not None and oldest[:10] < day:
-            close_days(session, chain, day)
-    ended = (SegmentRow.chain.in_(chains), SegmentRow.day < day, SegmentRow.pruned_at.is_(None))
+    last = select(func.coalesce(func.max(SEGMENTS.c.last_seq), 0)).where(SEGMENTS.c.chain == chain)
+    waiting = select(func.min(EVENTS.c.at)).where(
+        EVENTS.c.chain == chain, EVENTS.c.seq > last.scalar_subquery()
+    )
+    oldest = connection.execute(waiting).scalar()
+    if oldest is not None and oldest[:10] < day:
+        close_days(session, chain, day)
+    ended = (SegmentRow.chain == chain, SegmentRow.day < day, SegmentRow.pruned_at.is_(None))
     for row in session.scalars(select(SegmentRow).where(*ended)):
         row.pruned_at = datetime.now(UTC)
     session.flush()
-    inside = EVENTS.c.seq.between(SEGMENTS.c.first_seq, SEGMENTS.c.last_seq)
+    inside = (SEGMENTS.c.chain == chain) & EVENTS.c.seq.between(SEGMENTS.c.first_seq, SEGMENTS.c.last_seq)
     doomed = (
-        select(EVENTS.c.event_id, EVENTS.c.chain, EVENTS.c.seq)
-        .join(SEGMENTS, (SEGMENTS.c.chain == EVENTS.c.chain) & inside)
-        .where(SEGMENTS.c.pruned_at.is_not(None), EVENTS.c.chain.in_(chains), EVENTS.c.at < limit_text)
+        select(EVENTS.c.event_id, EVENTS.c.seq)
+        .join(SEGMENTS, inside & SEGMENTS.c.pruned_at.is_not(None))
+        .where(EVENTS.c.chain == chain, EVENTS.c.at < limit_text)
         .order_by(EVENTS.c.at)
         .limit(limit)
     )
     rows = connection.execute(doomed).all()
-    places = [(row.chain, row.seq) for row in rows]
-    connection.execute(delete(SEALED).where(tuple_(SEALED.c.chain, SEALED.c.seq).in_(places)))
+    places = (SEALED.c.chain == chain) & SEALED.c.seq.in_([row.seq for row in rows])
+    connection.execute(delete(SEALED).where(places))
     connection.execute(delete(EVENTS).where(EVENTS.c.event_id.in_([row.event_id for row in rows])))
     return len(rows)
 

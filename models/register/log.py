@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from models.audit.checkpoint import SiteVerifier
 from models.domain import PersonId
-from models.errors import RegisterError
+from models.errors import LogAlteredError, RegisterError
 from models.events import DoorEvent
 from models.register import chains, closing, events, log_check, log_export, site_key
 from models.register.base import RegisterBase
@@ -75,11 +75,21 @@ class EventLog(RegisterBase):
         of a day is its signed segment.
 
         Raises:
-            LogAlteredError: a day that is to be closed is not as it was written: its events stay.
+            LogAlteredError: a day that is to be closed is not as it was written: the events of that chain
+                stay, and those of all others were deleted before this is raised.
         """
-        with self._connection.writing() as session:
-            doors = [each for each in chains.chain_names(session.connection()) if each != chains.SITE]
-            return closing.prune(session, doors, before, limit)
+        deleted, altered = 0, None
+        for chain in self.chains():
+            if chain == chains.SITE or deleted == limit:
+                continue
+            try:
+                with self._connection.writing() as session:
+                    deleted += closing.prune(session, chain, before, limit - deleted)
+            except LogAlteredError as error:
+                altered = error
+        if altered is not None and deleted < limit:
+            raise altered
+        return deleted
 
     # --- chains -------------------------------------------------------------------------------------------
 

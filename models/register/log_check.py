@@ -107,9 +107,12 @@ def _check(
     own = connection.execute(select(HEADS.c.checkpoint).where(HEADS.c.chain == chain)).scalar()
     if own is not None:
         try:
-            checkpoints.append(Checkpoint.from_text(verifier.open(own)))
+            signed = Checkpoint.from_text(verifier.open(own))
+            if signed.chain != chain:
+                raise NoteError("it is of another chain")
+            checkpoints.append(signed)
         except (NoteError, AttributeError, TypeError):
-            problems.append(Problem(chain, None, "has a checkpoint that this site's key did not sign"))
+            problems.append(Problem(chain, None, "has a checkpoint that this site's key did not sign for it"))
     segments, count = segments_of(session, chain), 0
 
     def counted() -> Iterator[ChainEvent]:

@@ -374,7 +374,7 @@ class Register(ActiveRelease, AccessRules, Credentials, EventLog):
         """
         with self._connection.writing() as session:
             deleted = retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
-            return max(deleted, closing.prune(session, [chains.SITE], before, limit))
+            return max(deleted, closing.prune(session, chains.SITE, before, limit))
 
     def _insert_consent(
         self,
