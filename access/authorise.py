@@ -105,6 +105,7 @@ class Authoriser:
         self._pin_checked: tuple[PersonId | None, PinMatch] | None = None
         self._first_of_two: FirstOfTwo | None = None
         self._unknown_pins = Failures()
+        self._told_nothing: PinEntered | None = None
         self._fire_input = False
         self._first_day: date | None = None
         self._first_day_known = False
@@ -116,17 +117,42 @@ class Authoriser:
         if self.shown.pin is not before:
             self._pin_checked = None
 
-    def by_face(self, person_id: PersonId, at: datetime) -> Proof:
+    def by_face(self, person_id: PersonId, at: datetime, *, told_apart: bool = False) -> Proof:
         """Ask about somebody whose face was recognised: by the face alone, then with a card or PIN shown.
 
         Args:
             person_id: who was recognised.
             at: the time of day, with the site's zone.
+            told_apart: the card or PIN is needed to know who it is.
 
         Raises:
             RegisterError: what the person did before cannot be read.
         """
-        return self._prove(person_id, frozenset({Factor.FACE}), at)
+        return self._prove(person_id, frozenset({Factor.FACE}), at, needed=told_apart)
+
+    def tell_apart(self, people: Sequence[PersonId]) -> PersonId | None:
+        """Which of a few people the card or PIN that was shown belongs to; None for none of them.
+
+        For people whose faces are too alike. What was shown is not used up, and a wrong PIN not counted:
+        `by_face` does that, and `alone`.
+
+        Args:
+            people: those whom the face may be, the most alike first.
+
+        Raises:
+            RegisterError: the register cannot be read.
+        """
+        card, pin = self.shown.card, self.shown.pin
+        if card is not None:
+            owner = self._register.card_owner(card.number)
+            return owner if owner in people else None
+        if pin is None or pin is self._told_nothing:
+            return None
+        for person_id in people:
+            if self._match_pin(person_id, pin) is not PinMatch.NONE:
+                return person_id
+        self._told_nothing = pin
+        return None
 
     def alone(self, at: datetime, at_s: float, *, face_waits: bool) -> Proof | None:
         """Ask about a card, or a PIN, that was shown without a face that is recognised.
@@ -194,10 +220,12 @@ class Authoriser:
         )
         return door_mode(access.policy, self._door, at, state)
 
-    def _prove(self, person_id: PersonId, shown: frozenset[Factor], at: datetime) -> Proof:
+    def _prove(
+        self, person_id: PersonId, shown: frozenset[Factor], at: datetime, *, needed: bool = False
+    ) -> Proof:
         """Ask with what was shown; with the card and PIN only where more is needed."""
         proof = self._ask(person_id, shown, at)
-        if proof.verdict.reason not in MORE_NEEDED:
+        if proof.verdict.reason not in MORE_NEEDED and not (needed and proof.verdict.allowed):
             return proof
         card, duress = self.shown.card, False
         if card is not None and Factor.CARD not in shown:

@@ -137,6 +137,19 @@ def admit(found: Identified, verdict: Verdict, lock: LockState) -> Decision:
     return Grant(found.person_id, trace, verdict.longer)
 
 
+TOLD_APART = CheckResult(CheckName.CLEAR_LEAD, True, {"told_apart": True})
+"""Two people are too alike, and the card or PIN that was shown belongs to one of them."""
+
+
+def likely_people(evidence: Evidence, threshold: Threshold) -> list[PersonId]:
+    """The people whose score reaches the threshold, the most alike first: at most two."""
+    result = evidence.result
+    if result is None:
+        return []
+    likely = [each for each in (result.best, result.runner_up) if each is not None]
+    return [each.person_id for each in likely if threshold.accepts(each.score, result.scale)]
+
+
 def _recognise(
     evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, checks: "_Checks"
 ) -> Identified | Deny:

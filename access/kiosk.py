@@ -45,6 +45,9 @@ from models.storage.single import single_run_lock
 FAULT_SLICE_S = 1.0
 """While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
 
+TICK_S = 0.2
+"""Between two looks at the door itself: its contact, cards and keys, schedules, lockdowns."""
+
 LONGEST_WAIT_PER_LOST_S = 4.0
 """Closing a camera whose driver hangs and opening it anew take up to 2 x `camera.lost_s` each."""
 
@@ -149,24 +152,38 @@ def _watch_door(
                     reason=record.override_reason,
                 )
 
-        return watch_camera(
-            lambda: open_camera(settings.camera, clock),
-            build_loop(
-                site,
-                watch.current,
-                clock,
-                RegisterAudit(site.register),
-                lock,
-                Authoriser(settings.door.id, lambda: watch.current().access, site.register),
-            ),
-            stop,
-            partial(log_events, names_of=partial(look_up_names, site.register))
-            if on_events is None
-            else on_events,
-            on_first_frame,
-            on_turn=on_turn,
-            retry_absent=settings.camera.kind not in RECORDINGS,
-        )
+        hear = on_events or partial(log_events, names_of=partial(look_up_names, site.register))
+        rules = Authoriser(settings.door.id, lambda: watch.current().access, site.register)
+        audit = RegisterAudit(site.register)
+        loop = build_loop(site, watch.current, clock, audit=audit, lock=lock, authoriser=rules)
+        with ticking(loop, hear):
+            return watch_camera(
+                lambda: open_camera(settings.camera, clock),
+                loop,
+                stop,
+                hear,
+                on_first_frame,
+                on_turn=on_turn,
+                retry_absent=settings.camera.kind not in RECORDINGS,
+            )
+
+
+@contextmanager
+def ticking(loop: DoorLoop, on_events: OnEvents) -> Iterator[None]:
+    """See to the door in a thread of its own while inside: a camera that is silent holds up no lockdown."""
+    ended = threading.Event()
+
+    def tick_on() -> None:
+        while not ended.wait(TICK_S):
+            on_events(loop.tick())
+
+    thread = threading.Thread(target=tick_on, name="door-tick", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def watch_camera(

@@ -3,14 +3,16 @@
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, tzinfo
 
 from access.attempts import AttemptMemory
 from access.authorise import Authoriser, Proof
-from access.decision import CLOCK_ROUNDING_S, Identified, admit, decide
+from access.decision import CLOCK_ROUNDING_S, TOLD_APART, Identified, admit, decide, likely_people
 from access.doorway import DoorDriver, Doorway
 from access.faults import FaultMemory, reason_of
+from access.hardware.door_machine import DoorChange
 from access.limits import EvidenceLimits
 from access.observation import FACE_ERRORS, Check, Observation, embed, observe
 from access.record import (
@@ -25,10 +27,11 @@ from access.record import (
 from access.stages import Stopwatch
 from access.tracking import Track, Tracker
 from access.visit import Visit, choose
-from models.domain import Decision, Deny, Frame, Grant, PersonId, Shown
+from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent
 from models.ports import Clock
+from models.rules.door_mode import DoorMode
 from models.rules.request import Verdict
 from models.site import SiteView
 from models.vision.analysis import Detector
@@ -38,7 +41,9 @@ LONGER = 3.0
 
 
 class DoorLoop:
-    """One door. Call `step` with every frame, `finish` at the end.
+    """One door. Call `step` with every frame, `tick` while none comes, `finish` at the end.
+
+    `tick` may be called by another thread than the rest.
 
     Args:
         detector, tracker: find faces, largest first, and follow them from frame to frame.
@@ -52,6 +57,7 @@ class DoorLoop:
         lock, unlock_s: the door's lock, and for how many seconds a grant unlocks it.
         authoriser: the rules at this door.
         readers: called for every frame: cards and keys that were shown since.
+        more_changes: called for every frame: alarms of other hardware than the lock's since.
         min_box_px: faces whose box is lower than this are passers-by.
         timer: measures the stages; a clip's own clock stands still meanwhile.
     """
@@ -72,6 +78,7 @@ class DoorLoop:
         unlock_s: float,
         authoriser: Authoriser,
         readers: Callable[[], Sequence[Shown]],
+        more_changes: Callable[[], Sequence[DoorChange]] = tuple,
         min_box_px: float,
         timer: Callable[[], float],
     ) -> None:
@@ -80,16 +87,29 @@ class DoorLoop:
         self._view, self._clock, self._zone, self._audit = view, clock, zone, audit
         self._lock, self._unlock_s = lock, unlock_s
         self._authoriser, self._readers = authoriser, readers
-        self._doorway = Doorway(lock, authoriser)
+        self._doorway = Doorway(lock, authoriser, more_changes)
         self._min_box_px, self._timer = min_box_px, timer
         self._visits: dict[int, Visit] = {}
         self._attempts = AttemptMemory(limits.same_face_score)
         self._faults = FaultMemory()
         self._events: list[DoorEvent] = []
+        self._busy = threading.Lock()
         self.visible: list[Visit] = []
         """Who stood in the latest frame, for whoever draws it."""
         self.alone: tuple[Decision, float] | None = None
         """The latest decision about a card or PIN without a face, and when, in seconds of the clock."""
+        self.failing: DenyReason | None = None
+        """Why nobody can be judged now; None when the latest frame was judged."""
+
+    @property
+    def mode(self) -> DoorMode:
+        """What the door does by itself."""
+        return self._doorway.mode
+
+    @property
+    def pin_digits(self) -> int:
+        """How many digits of a PIN were typed so far."""
+        return self._authoriser.shown.digits
 
     def step(self, frame: Frame) -> list[DoorEvent]:
         """Judge one frame; the events it led to, already written, grants already carried out."""
@@ -108,17 +128,19 @@ class DoorLoop:
 
     def fault(self, error: DoorwardError) -> list[DoorEvent]:
         """Record that the door cannot judge; nothing when the same fault merely goes on."""
-        self._events = []
-        self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            self._fail(error)
+            return self._events
 
     def _guarded(self, work: Callable[[], None]) -> list[DoorEvent]:
-        self._events = []
-        try:
-            work()
-        except DoorwardError as error:  # anything else is a bug: it ends the process, and the door stays shut
-            self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            try:
+                work()
+            except DoorwardError as error:  # anything else is a bug: it ends the process, the door stays shut
+                self._fail(error)
+            return self._events
 
     def _tick(self) -> None:
         self._see_to_door()
@@ -129,6 +151,7 @@ class DoorLoop:
         self._see_to_door()
         try:
             self._judge_frame(frame, view)
+            self.failing = None
         finally:  # whatever is wrong with the picture
             self._judge_credentials(view)
 
@@ -212,19 +235,27 @@ class DoorLoop:
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
             now = self._clock.monotonic_s()
-            return decide(
+
+            def authorise(person_id: PersonId, *, told_apart: bool = False) -> Verdict:
+                visit.proof = self._authoriser.by_face(person_id, at, told_apart=told_apart)
+                return visit.proof.verdict
+
+            decision = decide(
                 evidence,
                 self._limits,
                 view.threshold,
                 now=now,
                 at=at,
-                authorise=lambda person_id: self._authorise(visit, person_id, at),
+                authorise=authorise,
                 known=visit.known_at(now),
             )
-
-    def _authorise(self, visit: Visit, person_id: PersonId, at: datetime) -> Verdict:
-        visit.proof = self._authoriser.by_face(person_id, at)
-        return visit.proof.verdict
+            if isinstance(decision, Deny) and decision.reason is DenyReason.AMBIGUOUS:
+                alike = likely_people(evidence, view.threshold)
+                told = self._authoriser.tell_apart(alike)
+                if told is not None:
+                    found = Identified(told, (*decision.trace[:-1], TOLD_APART))
+                    return admit(found, authorise(told, told_apart=True), evidence.lock)
+            return decision
 
     def _unlock(
         self, event: DoorEvent, grant: Grant, proof: Proof, visit: Visit | None = None
@@ -269,6 +300,7 @@ class DoorLoop:
 
     def _fail(self, error: DoorwardError) -> None:
         now, reason = self._clock.monotonic_s(), reason_of(error)
+        self.failing = reason
         for visit in self.visible:
             visit.decision = Deny(reason)
         if self._faults.should_record(reason, now):

@@ -3,13 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from access.assembly import build_loop
-from access.authorise import Authoriser
+from access.assembly import build_open_loop
 from access.cameras.clip import ClipCamera
-from access.hardware.direct import DirectDriver
-from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
-from access.memory_access import MemoryAccess, open_access
 from access.record import MemoryAudit
 from models.clock import SimulatedClock
 from models.events import DoorEvent, EventKind
@@ -26,11 +22,7 @@ def replay_clip(site: Site, clip: Path) -> Iterator[DoorEvent]:
         CameraAbsentError: there is no such clip.
     """
     clock = SimulatedClock()
-    view = site.view()
-    lock = DirectDriver(SimulatedLock(clock), clock)
-    everybody = open_access(view.gallery.people)
-    rules = Authoriser(site.settings.door.id, lambda: everybody, MemoryAccess())
-    loop = build_loop(site, lambda: view, clock, MemoryAudit(), lock, rules)
+    loop, _ = build_open_loop(site, clock, MemoryAudit())
     with ClipCamera(clip, clock) as camera:
         for event in run_through(camera, loop):
             if event.kind is EventKind.DECISION:  # no lock was there that could move

@@ -18,7 +18,10 @@ reaches a program.
     │   ├── DuplicatePersonError  this face or this name is enrolled already
     │   ├── ConsentError          the person's consent does not cover what was asked
     │   ├── FaceRefusedError      the person does not want a face stored
-    │   └── CredentialTakenError  this PIN or card is in use already
+    │   ├── CredentialTakenError  this PIN or card is in use already
+    │   ├── SignatureError        a webhook that was not signed with the key, or is too old
+    │   ├── RulesError            the rules of access contradict themselves or cannot be read
+    │   └── PinError              digits that may not be a PIN
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -45,7 +48,9 @@ reaches a program.
     │   ├── CameraLostError       it stopped delivering
     │   ├── CameraFrozenError     it delivers the same picture again and again
     │   └── StaleFrameError       a picture is too old to be judged
-    └── LockError                 the lock does not answer or does not move
+    ├── DeliveryError             another program does not take the events that are sent to it
+    ├── LockError                 the lock does not answer or does not move
+    └── ReaderError               a card reader or keypad does not answer
 """
 
 from collections.abc import Sequence
@@ -172,6 +177,25 @@ class CredentialTakenError(InputError):
 
     code = "credential_taken"
     status = 409
+
+
+class SignatureError(InputError):
+    """A webhook that was not signed with the key, or is too old."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class RulesError(InputError):
+    """The rules of access contradict themselves or cannot be read."""
+
+    code = "invalid_rules"
+
+
+class PinError(InputError):
+    """Digits that may not be a PIN."""
+
+    code = "unfit_pin"
 
 
 class WeightsError(DoorwardError):
@@ -370,6 +394,13 @@ class StaleFrameError(CameraError):
     """A picture is too old to be judged."""
 
     code = "stale_frame"
+
+
+class DeliveryError(DoorwardError):
+    """Another program does not take the events that are sent to it."""
+
+    code = "delivery_failed"
+    status = 502
 
 
 class LockError(DoorwardError):

@@ -220,6 +220,7 @@ class DoorEvent:
             "factors": list(self.factors),
             "trace": [trace_record(check) for check in self.trace],
             "silent": self.silent,
+            "seq": self.seq,
         }
 
     @classmethod

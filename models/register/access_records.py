@@ -1,4 +1,4 @@
-"""`AccessSnapshot`, `PolicyVersion`, `PersonSettings`, `PinMatch`, `Card`, `Order`: values of the access rules."""
+"""`AccessSnapshot`, `PolicyVersion`, `PersonSettings`, `PinMatch`, `Card`, `Order`: values of access."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

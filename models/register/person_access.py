@@ -1,4 +1,4 @@
-"""`load_access`, `set_groups`, `set_settings`, `refuse_refused_face`: groups, and what holds for one person."""
+"""`load_access`, `set_groups`, `set_settings`, `refuse_refused_face`: what holds for one person."""
 
 from collections import defaultdict
 from collections.abc import Set

@@ -145,7 +145,7 @@ def view_of(
     release_id: str = "release-1",
     access: AccessSnapshot | None = None,
 ) -> SiteView:
-    """A view with the threshold `THRESHOLD` for everything; `access` None lets in everybody in the gallery."""
+    """A view with the threshold `THRESHOLD` for everything; None lets in everybody in the gallery."""
     release = Release(release_id, MODEL, Path("none.onnx"))
     thresholds = gallery_thresholds(THRESHOLD.value, SCALE)
     access = access_of(*gallery.people) if access is None else access

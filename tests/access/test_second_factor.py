@@ -265,3 +265,23 @@ def test_an_unlock_schedule_waits_for_its_first_person_where_asked() -> None:
     door.clock.sleep(60)
     watch(door, frames=1)
     assert door.lock.state() is LockState.UNLOCKED
+
+
+def test_two_people_who_are_too_alike_are_told_apart_by_the_pin() -> None:
+    door = door_with(rules("face"))
+    lookalike = Stand(12)
+    assert said(watch(door, lookalike)) == [("denied", "ambiguous")]
+    door.type("0000#")
+    assert "granted" not in {event.outcome for event in watch(door, lookalike)}
+    door.type("9024#")
+    granted, _ = watch(door, lookalike)
+    assert (granted.person_id, granted.factors) == (BOB, ("face", "pin"))
+
+
+def test_the_pin_of_somebody_else_tells_nobody_apart() -> None:
+    door = door_with(rules("face"))
+    door.history.pins["c" * 32] = ("5831", "")  # type: ignore[index]
+    watch(door, Stand(12))
+    door.type("5831#")
+    assert "granted" not in {event.outcome for event in watch(door, Stand(12), frames=20)}
+    assert door.lock.unlocked_for_s == []

@@ -42,13 +42,12 @@ class Registry:
 
     def view(self) -> SiteView:
         self.loads += 1
-        view = view_of(
+        return view_of(
             self.gallery_revision(),
             ColourEncoder(),
             gallery_of(*self.people),
             access=access_of(*self.with_access, revision=self.rules_revision()),
         )
-        return view
 
     def access(self) -> AccessSnapshot:
         self.access_loads += 1

@@ -13,8 +13,12 @@ from models.clock import SimulatedClock
 from models.domain import LockState
 from models.errors import LockError
 from models.ports import Lock
+from tests.access.hardware.osdp_peers import osdp_lock_with_device
 
-PEERS: dict[str, Callable[[SimulatedClock], Lock]] = {"simulated": SimulatedLock}
+PEERS: dict[str, Callable[[SimulatedClock], Lock]] = {
+    "simulated": SimulatedLock,
+    "osdp": osdp_lock_with_device,
+}
 WAYS = ("alone", "behind the driver")
 
 
@@ -29,6 +33,7 @@ def lock(request: pytest.FixtureRequest, clock: SimulatedClock) -> Iterator[Lock
     lock = PEERS[kind](clock)
     if way == "alone":
         yield lock
+        lock.close()
         return
     driver = LockDriver(lock, clock, ack_s=5.0, poll_s=0.002)
     yield driver
