@@ -220,7 +220,6 @@ class DoorEvent:
             "factors": list(self.factors),
             "trace": [trace_record(check) for check in self.trace],
             "silent": self.silent,
-            "seq": self.seq,
         }
 
     @classmethod
