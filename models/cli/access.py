@@ -154,7 +154,9 @@ def access_record(register: Register, person: Person) -> dict[str, Any]:
     }
 
 
-def _change_groups(ctx: typer.Context, name: str, *, add: str | None = None, remove: str | None = None) -> None:
+def _change_groups(
+    ctx: typer.Context, name: str, *, add: str | None = None, remove: str | None = None
+) -> None:
     console = console_of(ctx)
     with open_register(console.settings) as register:
         person = register.person_named(name)

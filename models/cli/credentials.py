@@ -107,7 +107,9 @@ def refuse_face(ctx: typer.Context, name: PersonName, yes: Yes = False) -> None:
     text = f"{photos} pictures of {escape(person.name)} are deleted, and no face is stored from now on."
     console.emit(LineType.ACCESS, record, text)
     if not record["pins"] and not record["cards"]:
-        console.note(f"{person.name} has neither a PIN nor a card: see doorward pin set and doorward card add.")
+        console.note(
+            f"{person.name} has neither a PIN nor a card: see doorward pin set and doorward card add."
+        )
 
 
 @face_app.command("allow")

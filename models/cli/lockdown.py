@@ -14,12 +14,16 @@ from models.rules.policy import EVERY_DOOR
 from models.site import open_register
 
 app = typer.Typer()
-lockdown_app = typer.Typer(no_args_is_help=True, help="Lock doors down by a plan of the rules: start, end, list.")
+lockdown_app = typer.Typer(
+    no_args_is_help=True, help="Lock doors down by a plan of the rules: start, end, list."
+)
 fire_app = typer.Typer(no_args_is_help=True, help="Release doors because of fire: start, end.")
 app.add_typer(lockdown_app, name="lockdown")
 app.add_typer(fire_app, name="fire")
 
-Door = Annotated[str, typer.Argument(metavar="DOOR", help=f"The door's name, or `{EVERY_DOOR}` for every door.")]
+Door = Annotated[
+    str, typer.Argument(metavar="DOOR", help=f"The door's name, or `{EVERY_DOOR}` for every door.")
+]
 
 
 @lockdown_app.command("start")
@@ -128,7 +132,11 @@ def order_record(order: Order) -> dict[str, Any]:
 def _table(orders: list[Order], zone: tzinfo | None) -> Table:
     table = Table(Column("since", no_wrap=True), "what", "doors", "passes", "ends", "reason", "by")
     for order in orders:
-        name = "fire" if order.kind is OrderKind.FIRE else f"{'drill' if order.drill else 'lockdown'} {order.plan}"
+        name = (
+            "fire"
+            if order.kind is OrderKind.FIRE
+            else f"{'drill' if order.drill else 'lockdown'} {order.plan}"
+        )
         end = order.ended_at or order.ends_at
         table.add_row(
             f"{order.started_at.astimezone(zone):%Y-%m-%d %H:%M}",

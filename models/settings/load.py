@@ -28,6 +28,7 @@ from models.settings.settings import (
     setting_keys,
     variable_name,
 )
+from models.settings.storage import StorageSettings
 
 FILE_NAME = "doorward.toml"
 OTHER_VARIABLES = frozenset(
@@ -206,6 +207,9 @@ def _under_home(settings: Settings) -> Settings:
             tables[name] = _paths_under(settings.home, table)
         elif isinstance(table, tuple):
             tables[name] = tuple(_paths_under(settings.home, each) for each in table)
+    storage: StorageSettings = tables["storage"]
+    database = str(settings.home / Path(storage.database).expanduser())
+    tables["storage"] = storage.model_copy(update={"database": database})
     return settings.model_copy(update=tables)
 
 
