@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from access.authorise import Authoriser
 from access.doorway import DoorDriver
 from access.hardware.direct import DirectDriver
+from access.hardware.door_machine import DoorChange
 from access.hardware.simulated import SimulatedLock
 from access.limits import evidence_limits
 from access.loop import DoorLoop
@@ -28,6 +29,7 @@ def build_loop(
     lock: DoorDriver,
     authoriser: Authoriser,
     readers: Callable[[], Sequence[Shown]] = tuple,
+    more_changes: Callable[[], Sequence[DoorChange]] = tuple,
 ) -> DoorLoop:
     """The door's loop with the site's detector and settings.
 
@@ -39,6 +41,7 @@ def build_loop(
         lock: what opens.
         authoriser: the rules at the door.
         readers: called for every frame: cards and keys since the last call.
+        more_changes: the same for alarms of other hardware than the lock's.
     """
     settings = site.settings
     return DoorLoop(
@@ -57,6 +60,7 @@ def build_loop(
         timer=SystemClock().monotonic_s,
         authoriser=authoriser,
         readers=readers,
+        more_changes=more_changes,
     )
 
 

@@ -1,6 +1,7 @@
 """`Doorway`: the door itself beside the people who ask: its mode, its contact, its alarms."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -56,10 +57,16 @@ class Doorway:
     Args:
         lock: of the door.
         authoriser: the rules at the door.
+        more_changes: alarms of other hardware since the last call.
     """
 
-    def __init__(self, lock: DoorDriver, authoriser: Authoriser) -> None:
-        self._lock, self._authoriser = lock, authoriser
+    def __init__(
+        self,
+        lock: DoorDriver,
+        authoriser: Authoriser,
+        more_changes: Callable[[], Sequence[DoorChange]] = tuple,
+    ) -> None:
+        self._lock, self._authoriser, self._more_changes = lock, authoriser, more_changes
         self._grants: OrderedDict[int, PersonId] = OrderedDict()
         self.mode = DoorMode.LOCKED
         """What the door does by itself, at the latest look."""
@@ -82,7 +89,7 @@ class Doorway:
             RegisterError: where the person is cannot be written.
         """
         events = self._follow_mode(at, door)
-        for change in self._lock.take_changes():
+        for change in (*self._lock.take_changes(), *self._more_changes()):
             person_id = None if change.grant_id is None else self._grants.get(change.grant_id)
             events.append(change_event(change, at=at, door=door, person_id=person_id))
             if person_id is not None and change.reason in ENTRY:

@@ -12,6 +12,7 @@ from access.authorise import Authoriser, Proof
 from access.decision import CLOCK_ROUNDING_S, TOLD_APART, Identified, admit, decide, likely_people
 from access.doorway import DoorDriver, Doorway
 from access.faults import FaultMemory, reason_of
+from access.hardware.door_machine import DoorChange
 from access.limits import EvidenceLimits
 from access.observation import FACE_ERRORS, Check, Observation, embed, observe
 from access.record import (
@@ -30,6 +31,7 @@ from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Sh
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent
 from models.ports import Clock
+from models.rules.door_mode import DoorMode
 from models.rules.request import Verdict
 from models.site import SiteView
 from models.vision.analysis import Detector
@@ -55,6 +57,7 @@ class DoorLoop:
         lock, unlock_s: the door's lock, and for how many seconds a grant unlocks it.
         authoriser: the rules at this door.
         readers: called for every frame: cards and keys that were shown since.
+        more_changes: called for every frame: alarms of other hardware than the lock's since.
         min_box_px: faces whose box is lower than this are passers-by.
         timer: measures the stages; a clip's own clock stands still meanwhile.
     """
@@ -75,6 +78,7 @@ class DoorLoop:
         unlock_s: float,
         authoriser: Authoriser,
         readers: Callable[[], Sequence[Shown]],
+        more_changes: Callable[[], Sequence[DoorChange]] = tuple,
         min_box_px: float,
         timer: Callable[[], float],
     ) -> None:
@@ -83,7 +87,7 @@ class DoorLoop:
         self._view, self._clock, self._zone, self._audit = view, clock, zone, audit
         self._lock, self._unlock_s = lock, unlock_s
         self._authoriser, self._readers = authoriser, readers
-        self._doorway = Doorway(lock, authoriser)
+        self._doorway = Doorway(lock, authoriser, more_changes)
         self._min_box_px, self._timer = min_box_px, timer
         self._visits: dict[int, Visit] = {}
         self._attempts = AttemptMemory(limits.same_face_score)
@@ -94,6 +98,18 @@ class DoorLoop:
         """Who stood in the latest frame, for whoever draws it."""
         self.alone: tuple[Decision, float] | None = None
         """The latest decision about a card or PIN without a face, and when, in seconds of the clock."""
+        self.failing: DenyReason | None = None
+        """Why nobody can be judged now; None when the latest frame was judged."""
+
+    @property
+    def mode(self) -> DoorMode:
+        """What the door does by itself."""
+        return self._doorway.mode
+
+    @property
+    def pin_digits(self) -> int:
+        """How many digits of a PIN were typed so far."""
+        return self._authoriser.shown.digits
 
     def step(self, frame: Frame) -> list[DoorEvent]:
         """Judge one frame; the events it led to, already written, grants already carried out."""
@@ -135,6 +151,7 @@ class DoorLoop:
         self._see_to_door()
         try:
             self._judge_frame(frame, view)
+            self.failing = None
         finally:  # whatever is wrong with the picture
             self._judge_credentials(view)
 
@@ -283,6 +300,7 @@ class DoorLoop:
 
     def _fail(self, error: DoorwardError) -> None:
         now, reason = self._clock.monotonic_s(), reason_of(error)
+        self.failing = reason
         for visit in self.visible:
             visit.decision = Deny(reason)
         if self._faults.should_record(reason, now):

@@ -19,7 +19,9 @@ reaches a program.
     │   ├── ConsentError          the person's consent does not cover what was asked
     │   ├── FaceRefusedError      the person does not want a face stored
     │   ├── CredentialTakenError  this PIN or card is in use already
-    │   └── SignatureError        a webhook that was not signed with the key, or is too old
+    │   ├── SignatureError        a webhook that was not signed with the key, or is too old
+    │   ├── RulesError            the rules of access contradict themselves or cannot be read
+    │   └── PinError              digits that may not be a PIN
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -46,7 +48,8 @@ reaches a program.
     │   ├── CameraFrozenError     it delivers the same picture again and again
     │   └── StaleFrameError       a picture is too old to be judged
     ├── DeliveryError             another program does not take the events that are sent to it
-    └── LockError                 the lock does not answer or does not move
+    ├── LockError                 the lock does not answer or does not move
+    └── ReaderError               a card reader or keypad does not answer
 """
 
 from collections.abc import Sequence
@@ -180,6 +183,18 @@ class SignatureError(InputError):
 
     code = "signature_invalid"
     status = 401
+
+
+class RulesError(InputError):
+    """The rules of access contradict themselves or cannot be read."""
+
+    code = "invalid_rules"
+
+
+class PinError(InputError):
+    """Digits that may not be a PIN."""
+
+    code = "unfit_pin"
 
 
 class WeightsError(DoorwardError):

@@ -15,6 +15,7 @@ from models.settings.lock import (
     LockSettings,
     ModbusLockSettings,
     MqttLockSettings,
+    OsdpLockSettings,
     SerialLockSettings,
 )
 
@@ -23,6 +24,7 @@ def open_lock(settings: LockSettings, clock: Clock) -> Lock:
     """The lock of the kind `settings.kind`, locked as soon as it answers. Close it at the end.
 
     Raises:
+        ConfigError: the key of kind `osdp` is absent, or readable by others.
         LockError: the pins of kind `gpio` cannot be used. Other hardware that is absent is UNKNOWN meanwhile.
         ModuleNotFoundError: the package for that kind is missing; the command line names the extra.
     """
@@ -59,6 +61,12 @@ def _http(settings: HttpLockSettings, clock: Clock) -> Lock:
     return RelayLock(HttpBoard(settings, clock), clock)
 
 
+def _osdp(settings: OsdpLockSettings, clock: Clock) -> Lock:
+    from access.hardware.osdp_lock import OsdpLock
+
+    return OsdpLock(settings, clock)
+
+
 HARDWARE: dict[str, Callable[[Any, Clock], Lock]] = {
     "simulated": lambda _settings, clock: SimulatedLock(clock),
     "gpio": _gpio,
@@ -66,5 +74,6 @@ HARDWARE: dict[str, Callable[[Any, Clock], Lock]] = {
     "modbus": _modbus,
     "mqtt": _mqtt,
     "http": _http,
+    "osdp": _osdp,
 }
 """Maker by kind of lock; the kinds are the classes of `models.settings.lock`."""

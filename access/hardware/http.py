@@ -27,16 +27,17 @@ class HttpBoard:
     Args:
         settings: address, user and password, and what is wired to the relay.
         clock: how old an answer is.
+        answer_s: how long to wait for one, in seconds.
     """
 
     pause_s = 0.0
 
-    def __init__(self, settings: HttpLockSettings, clock: Clock) -> None:
+    def __init__(self, settings: HttpLockSettings, clock: Clock, *, answer_s: float = ANSWER_S) -> None:
         self._settings, self._clock = settings, clock
         parts = urlsplit(settings.address)
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._host = parts.hostname or ""
-        self._connection = http.client.HTTPConnection(self._host, parts.port or 80, timeout=ANSWER_S)
+        self._connection = http.client.HTTPConnection(self._host, parts.port or 80, timeout=answer_s)
         self._digest: Digest | None = None
         self._seen: dict[str, tuple[float, Any]] = {}
 

@@ -18,7 +18,7 @@ LATE_S = 1.0
 class ModbusBoard:
     """A coil that is the relay, and up to four discrete inputs. It is connected again after a failure."""
 
-    def __init__(self, settings: ModbusLockSettings) -> None:
+    def __init__(self, settings: ModbusLockSettings, *, answer_s: float = ANSWER_S) -> None:
         # The library logs every missing answer by itself; the lock reports it once.
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
         self._settings = settings
@@ -27,12 +27,12 @@ class ModbusBoard:
             # Over a serial line an answer does not say to which question.
             self.pause_s = LATE_S
             self._client = ModbusSerialClient(
-                settings.address, baudrate=settings.baud, timeout=ANSWER_S, retries=0
+                settings.address, baudrate=settings.baud, timeout=answer_s, retries=0
             )
         else:
             self.pause_s = 0.0
             host, _, port = settings.address.partition(":")
-            self._client = ModbusTcpClient(host, port=int(port or DEFAULT_PORT), timeout=ANSWER_S, retries=0)
+            self._client = ModbusTcpClient(host, port=int(port or DEFAULT_PORT), timeout=answer_s, retries=0)
 
     def switch_on(self, seconds: float) -> None:
         """Write the coil; it has no timer. Raises LockError."""

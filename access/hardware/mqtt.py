@@ -33,12 +33,13 @@ class MqttBoard:
     Args:
         settings: broker, topics and payloads.
         clock: when to try a lost connection again.
+        answer_s: how long to wait for an answer, in seconds.
     """
 
     pause_s = 0.0
 
-    def __init__(self, settings: MqttLockSettings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: MqttLockSettings, clock: Clock, *, answer_s: float = ANSWER_S) -> None:
+        self._settings, self._clock, self._answer_s = settings, clock, answer_s
         self._connection: _Connection | None = None
         self._tried_s = -math.inf
 
@@ -73,7 +74,7 @@ class MqttBoard:
         if now - self._tried_s < RECONNECT_S:
             raise LockError("the MQTT broker is not connected: check it, the network and lock.broker")
         self._tried_s = now
-        connection = _Connection(self._settings)
+        connection = _Connection(self._settings, self._answer_s)
         connection.open()
         self._connection = connection
         return connection
@@ -82,8 +83,8 @@ class MqttBoard:
 class _Connection:
     """One connection, from its beginning to its end. paho calls `_on_...` from a thread of its own."""
 
-    def __init__(self, settings: MqttLockSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: MqttLockSettings, answer_s: float) -> None:
+        self._settings, self._answer_s = settings, answer_s
         self._changed = threading.Condition()
         self._subscribed = False
         self._lost = ""
@@ -102,7 +103,7 @@ class _Connection:
             self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
         if secure:
             self._client.tls_set()
-        self._client.connect_timeout = ANSWER_S
+        self._client.connect_timeout = answer_s
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
@@ -121,7 +122,10 @@ class _Connection:
             raise self._error(str(error)) from error
         self._client.loop_start()
         with self._changed:
-            if self._changed.wait_for(lambda: self._subscribed or self._lost, ANSWER_S) and not self._lost:
+            if (
+                self._changed.wait_for(lambda: self._subscribed or self._lost, self._answer_s)
+                and not self._lost
+            ):
                 return
         reason = self._lost or "no answer"
         self.close()
@@ -137,7 +141,7 @@ class _Connection:
                 self._settings.command_topic, payload, qos=QOS, retain=False, properties=expiring
             )
             self._on = None  # in doubt until the relay speaks again
-            if not self._changed.wait_for(lambda: self._said > before and self._on is on, ANSWER_S):
+            if not self._changed.wait_for(lambda: self._said > before and self._on is on, self._answer_s):
                 raise LockError(
                     "the relay does not say that it has obeyed: check its power, lock.command_topic and "
                     "lock.state_topic"

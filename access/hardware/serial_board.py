@@ -5,7 +5,10 @@ answer. FF asks for the state: the board sends a line such as `CH1: ON` for each
 """
 
 import re
+import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import serial
 
@@ -16,6 +19,10 @@ from models.settings.lock import SerialLockSettings
 
 START = 0xA0
 QUERY = b"\xff"
+READ_S = 0.02
+PORT_ERRORS = (OSError, termios.error)
+"""A port that was unplugged reports either."""
+
 STATE = re.compile(rb"CH\s*(\d+)\s*:\s*(ON|OFF)")
 
 
@@ -24,32 +31,29 @@ class SerialBoard:
 
     pause_s = 1.0  # an answer does not say to which question
 
-    def __init__(self, settings: SerialLockSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SerialLockSettings, *, answer_s: float = ANSWER_S) -> None:
+        self._settings, self._answer_s = settings, answer_s
         self._line: serial.Serial | None = None
 
     def switch_on(self, seconds: float) -> None:
         """Send the order. Raises LockError when the port cannot be written."""
-        self._write(self._order(1))
+        self._order(1)
 
     def switch_off(self) -> None:
         """Send the order. Raises LockError when the port cannot be written."""
-        self._write(self._order(0))
+        self._order(0)
 
     def is_on(self) -> bool:
         """What the board says of the relay. Raises LockError when it does not say it in time."""
-        line = self._open()
-        try:
+        with self._open() as line:
             line.reset_input_buffer()
-        except (OSError, serial.SerialException) as error:
-            raise self._lost(error) from error
-        self._write(QUERY)
-        text, ends_s = b"", time.monotonic() + ANSWER_S
-        while time.monotonic() < ends_s:
-            text += self._read()
-            for number, state in STATE.findall(text):
-                if int(number) == self._settings.relay:
-                    return bool(state == b"ON")
+            line.write(QUERY)
+            text, ends_s = b"", time.monotonic() + self._answer_s
+            while time.monotonic() < ends_s:
+                text += line.read(max(1, line.in_waiting))
+                for number, state in STATE.findall(text):
+                    if int(number) == self._settings.relay:
+                        return bool(state == b"ON")
         raise LockError(
             f"the board at {self._settings.port} does not say how relay {self._settings.relay} stands: check "
             "lock.relay and lock.baud; a board that does not answer FF cannot be used"
@@ -65,41 +69,27 @@ class SerialBoard:
             self._line.close()
             self._line = None
 
-    def _order(self, on: int) -> bytes:
+    def _order(self, on: int) -> None:
         relay = self._settings.relay
-        return bytes([START, relay, on, (START + relay + on) & 0xFF])
+        with self._open() as line:
+            line.write(bytes([START, relay, on, (START + relay + on) & 0xFF]))
 
-    def _open(self) -> serial.Serial:
-        if self._line is None:
-            try:
+    @contextmanager
+    def _open(self) -> Iterator[serial.Serial]:
+        """The open port. Closes it and raises LockError when it cannot be used."""
+        try:
+            if self._line is None:
                 self._line = serial.Serial(
                     self._settings.port,
                     self._settings.baud,
-                    timeout=0.02,
-                    write_timeout=ANSWER_S,
+                    timeout=READ_S,
+                    write_timeout=self._answer_s,
                     exclusive=True,
                 )
-            except (OSError, serial.SerialException, ValueError) as error:
-                raise self._lost(error) from error
-        return self._line
-
-    def _write(self, data: bytes) -> None:
-        line = self._open()
-        try:
-            line.write(data)
-        except (OSError, serial.SerialException) as error:
-            raise self._lost(error) from error
-
-    def _read(self) -> bytes:
-        line = self._open()
-        try:
-            return bytes(line.read(max(1, line.in_waiting)))
-        except (OSError, serial.SerialException) as error:
-            raise self._lost(error) from error
-
-    def _lost(self, error: Exception) -> LockError:
-        self.close()
-        return LockError(
-            f"the port {self._settings.port} cannot be used ({error}): check the cable, lock.port, and that "
-            "the kiosk's user is in the group dialout"
-        )
+            yield self._line
+        except PORT_ERRORS as error:
+            self.close()
+            raise LockError(
+                f"the port {self._settings.port} cannot be used ({error}): check the cable, lock.port, and "
+                "that the kiosk's user is in the group dialout"
+            ) from error

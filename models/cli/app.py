@@ -27,6 +27,7 @@ USAGE_ERROR = "usage_error"
 EXTRAS = {
     "flask": "admin",
     "gpiozero": "gpio",
+    "holidays": "holidays",
     "waitress": "admin",
     "matplotlib": "evaluation",
     "osdp": "osdp",

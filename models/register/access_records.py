@@ -1,4 +1,4 @@
-"""`AccessSnapshot`, `PolicyVersion`, `PersonSettings`, `PinMatch`, `Card`, `Order`: values of access."""
+"""`AccessSnapshot`, `PolicyVersion`, `PersonSettings`, `PinMatch`, `Card`, `Order`: values about access."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,9 +112,8 @@ class Order:
     actor: str
 
     def in_force(self, at: datetime) -> bool:
-        """True when it has begun, and neither ended nor was ended."""
-        ends = [end for end in (self.ends_at, self.ended_at) if end is not None]
-        return self.started_at <= at and all(at < end for end in ends)
+        """True when nobody has ended it, and its own end is still to come."""
+        return self.ended_at is None and (self.ends_at is None or at < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)

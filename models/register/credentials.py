@@ -32,7 +32,8 @@ class Credentials(RegisterBase):
 
         Raises:
             UnknownPersonError: nobody has that id.
-            InputError: it is no PIN, too easy to guess or too short, or one for duress without a normal one.
+            PinError: it is no PIN, too easy to guess, or too short at this site.
+            InputError: one for duress without a normal one.
             CredentialTakenError: somebody has it already, or it is the person's other PIN.
         """
         with self._connection.writing() as session:
@@ -67,7 +68,7 @@ class Credentials(RegisterBase):
         return self._look_up(pin, lambda session, lookup: pins.match_of(session, person_id, pin, lookup))
 
     def find_pin(self, pin: str) -> tuple[PersonId, PinMatch] | None:
-        """Return whose PIN it is, and which; None when it is nobody's. As quick for many people as for one."""
+        """Return whose PIN it is, and which; None when it is nobody's. As quick for many as for few."""
         return self._look_up(pin, lambda session, lookup: pins.owner_of(session, pin, lookup))
 
     def _look_up(self, pin: str, read: Callable[[RegisterSession, bytes], T]) -> T:

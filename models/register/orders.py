@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-
-from sqlalchemy import select
+from typing import Any
 
 from models.register.access_records import Order, OrderKind
 from models.register.access_schema import OrderRow
@@ -14,15 +13,14 @@ from models.rules.request import Lockdown
 
 def all_orders(session: RegisterSession) -> list[Order]:
     """Return every order that was ever given, oldest first."""
-    session.check_complete(table_of(OrderRow))
-    return [_order(row) for row in session.scalars(select(OrderRow).order_by(OrderRow.id))]
+    # Whole, whatever is wanted: whether an order is in force is written in its row.
+    rows = sorted(session.all_rows(table_of(OrderRow)), key=lambda row: row.id)
+    return [_order(row) for row in rows]
 
 
 def orders_in_force(session: RegisterSession, at: datetime) -> list[Order]:
     """Return the orders that nobody has ended and that have not ended by themselves, oldest first."""
-    session.check_complete(table_of(OrderRow))
-    query = select(OrderRow).where(OrderRow.ended_at.is_(None)).order_by(OrderRow.id)
-    return [order for order in map(_order, session.scalars(query)) if order.in_force(at)]
+    return [order for order in all_orders(session) if order.in_force(at)]
 
 
 def insert_order(session: RegisterSession, order: Order) -> Order:
@@ -76,7 +74,8 @@ def fire_doors_of(orders: Sequence[Order]) -> frozenset[str]:
     return frozenset[str]().union(*released)
 
 
-def _order(row: OrderRow) -> Order:
+def _order(row: Any) -> Order:
+    """Read a row of the table `orders`, mapped or not."""
     with damaged_rows():
         kind = OrderKind(row.kind)
     return Order(

@@ -1,4 +1,4 @@
-"""`load_access`, `set_groups`, `set_settings`, `refuse_refused_face`: what holds for one person."""
+"""`load_access`, `set_groups`, `set_settings`, `refuse_refused_face`: groups, and what holds for a person."""
 
 from collections import defaultdict
 from collections.abc import Set
@@ -28,8 +28,6 @@ from models.register.session import RegisterSession, table_of
 from models.rules.policy import EVERYONE
 from models.rules.request import PersonAccess
 
-HAPPENED = (table_of(FailureRow), table_of(PassageRow), table_of(FirstPersonRow))
-"""Tables of what happened at doors: they are only counted when a door loads its rules."""
 NO_SETTINGS = PersonSettings()
 
 
@@ -40,7 +38,8 @@ def load_access(session: RegisterSession, at: datetime) -> AccessSnapshot:
         RegisterTamperedError: there are such rows, or a row was changed.
         RegisterError: the rules are of another version of Doorward.
     """
-    session.check_complete(*HAPPENED)
+    for kind in (FailureRow, PassageRow, FirstPersonRow):
+        session.all_rows(table_of(kind))
     policy, in_force = policies.newest_policy(session), orders.orders_in_force(session, at)
     return AccessSnapshot(
         revision=session.state().rules_revision,
@@ -150,6 +149,7 @@ def _people(session: RegisterSession) -> dict[PersonId, PersonAccess]:
             second_factor=settings.second_factor,
             has_pin=row.person_id in with_pin,
             has_card=row.person_id in with_card,
+            has_face=not settings.face_refused,
         )
     return people
 

@@ -18,6 +18,9 @@ from models.register.access_records import PinKind, PinMatch
 from models.register.access_schema import PinRow
 from models.register.faults import damaged_rows
 from models.register.session import RegisterSession
+from models.rules.factors import Factor
+from models.rules.pins import LONGEST_PIN, check_pin, shortest_pin
+from models.rules.policy import Policy
 
 # About 50 ms on one core of a 2026 server (`python -m timeit` of `pin_lookup`); 19 MiB and two passes.
 TIME_COST = 2
@@ -25,14 +28,13 @@ MEMORY_KIB = 19_456
 LANES = 1
 LOOKUP_BYTES = 32
 SALT_BYTES = 16
-MAX_DIGITS = 8
 NO_KEY = bytes(32)
 """Takes the key's place while there is no PIN at all, so that a wrong one takes as long as ever."""
 
 
 def is_pin(text: str) -> bool:
     """Return whether a text can be anybody's PIN: 1 to 8 digits."""
-    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_PIN
 
 
 def pin_lookup(key: bytes | None, pin: str) -> bytes:
@@ -44,9 +46,38 @@ def pin_lookup(key: bytes | None, pin: str) -> bytes:
     """
     key = NO_KEY if key is None else key
     salt = hashlib.blake2b(b"salt of PINs", digest_size=SALT_BYTES, key=key).digest()
-    secret = pin.encode()[: MAX_DIGITS + 1]
+    secret = pin.encode()[: LONGEST_PIN + 1]
     raw = hash_secret_raw(secret, salt, TIME_COST, MEMORY_KIB, LANES, LOOKUP_BYTES, Type.ID)
     return hashlib.blake2b(b"PIN" + raw, digest_size=LOOKUP_BYTES, key=key).digest()
+
+
+def check_new_pin(session: RegisterSession, person_id: PersonId, pin: str, policy: Policy) -> None:
+    """Raise PinError for what cannot be the person's PIN: no digits, too short here, or too easy to guess."""
+    owners = count_owners(session) + (not kinds_of(session, person_id))
+    check_pin(pin, owners, pin_identifies(policy))
+
+
+def check_long_enough(session: RegisterSession, policy: Policy) -> None:
+    """Refuse rules under which a PIN alone identifies while there are PINs that are too short for that.
+
+    Raises:
+        InputError: there are.
+    """
+    if not pin_identifies(policy):
+        return
+    least = shortest_pin(count_owners(session), identifies=True)
+    query = select(func.count(PinRow.person_id.distinct())).where(PinRow.digits < least)
+    short = session.scalar(query) or 0
+    if short:
+        raise InputError(
+            f"under these rules a PIN alone opens a door, and then it needs {least} digits: {short} people "
+            "have a shorter one. Give them new ones with `doorward pin set`, or ask for another factor beside"
+        )
+
+
+def pin_identifies(policy: Policy) -> bool:
+    """Return whether some rule lets people in by the PIN alone."""
+    return any(frozenset({Factor.PIN}) in rule.ways for rule in policy.rules)
 
 
 def insert_pin(
@@ -103,11 +134,6 @@ def owner_of(session: RegisterSession, pin: str, lookup: bytes) -> tuple[PersonI
 def count_owners(session: RegisterSession) -> int:
     """Return how many people have a PIN."""
     return session.scalar(select(func.count(PinRow.person_id.distinct()))) or 0
-
-
-def fewest_digits(session: RegisterSession) -> int | None:
-    """Return the length of the shortest PIN; None when there is none."""
-    return session.scalar(select(func.min(PinRow.digits)))
 
 
 def _match(row: PinRow) -> PinMatch:

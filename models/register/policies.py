@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row
 
 from models.errors import InputError, RegisterError
 from models.register.access_records import PolicyVersion
@@ -20,9 +21,8 @@ def policy_digest(policy: Policy) -> str:
 
 def newest_policy(session: RegisterSession) -> Policy:
     """Return the rules in force; `OPEN_SITE` where none were imported."""
-    session.check_complete(table_of(PolicyRow))
-    row = session.scalar(select(PolicyRow).order_by(PolicyRow.id.desc()).limit(1))
-    return OPEN_SITE if row is None else _policy(row)
+    rows = _rows(session)
+    return _policy(rows[-1]) if rows else OPEN_SITE
 
 
 def insert_policy(session: RegisterSession, policy: Policy, at: datetime) -> PolicyVersion:
@@ -35,12 +35,15 @@ def insert_policy(session: RegisterSession, policy: Policy, at: datetime) -> Pol
 
 def all_policies(session: RegisterSession) -> list[PolicyVersion]:
     """Return all rules that were ever in force, oldest first."""
-    session.check_complete(table_of(PolicyRow))
-    rows = session.scalars(select(PolicyRow).order_by(PolicyRow.id))
-    return [PolicyVersion(row.id, _policy(row), row.digest, row.created_at) for row in rows]
+    return [PolicyVersion(row.id, _policy(row), row.digest, row.created_at) for row in _rows(session)]
 
 
-def _policy(row: PolicyRow) -> Policy:
+def _rows(session: RegisterSession) -> list[Row[Any]]:
+    """The whole table, oldest first: which row is the newest is written in the rows."""
+    return sorted(session.all_rows(table_of(PolicyRow)), key=lambda row: row.id)
+
+
+def _policy(row: Row[Any]) -> Policy:
     try:
         return policy_from_record(row.document)
     except (InputError, KeyError, TypeError, ValueError) as error:

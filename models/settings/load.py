@@ -18,7 +18,6 @@ from pydantic_core import ErrorDetails
 
 from models.errors import ConfigError
 from models.settings.base import KIND, Section, kind_of, without_password
-from models.settings.camera import ClipCameraSettings, FolderCameraSettings
 from models.settings.settings import (
     ENV_DELIMITER,
     ENV_PREFIX,
@@ -201,30 +200,13 @@ def _explain_value(detail: ErrorDetails, path: Path) -> str:
 
 def _under_home(settings: Settings) -> Settings:
     """The same settings with every path absolute."""
-    home, weights, storage, camera = settings.home, settings.weights, settings.storage, settings.camera
-    display = settings.display
-    if display.socket is not None:
-        display = display.model_copy(update={"socket": home / display.socket.expanduser()})
-    integrations: dict[str, Any] = {
-        "mqtt": _paths_under(home, settings.mqtt),
-        "webhook": tuple(_paths_under(home, each) for each in settings.webhook),
-    }
-    if isinstance(camera, ClipCameraSettings | FolderCameraSettings):
-        camera = camera.model_copy(update={"source": home / camera.source.expanduser()})
-    return settings.model_copy(
-        update={
-            **integrations,
-            "camera": camera,
-            "display": display,
-            "weights": weights.model_copy(update={"folder": home / weights.folder.expanduser()}),
-            "storage": storage.model_copy(
-                update={
-                    "database": str(home / Path(storage.database).expanduser()),
-                    "key_file": home / storage.key_file.expanduser(),
-                }
-            ),
-        }
-    )
+    tables: dict[str, Any] = {}
+    for name, table in settings:
+        if isinstance(table, Section):
+            tables[name] = _paths_under(settings.home, table)
+        elif isinstance(table, tuple):
+            tables[name] = tuple(_paths_under(settings.home, each) for each in table)
+    return settings.model_copy(update=tables)
 
 
 def _paths_under(home: Path, table: Section) -> Section:

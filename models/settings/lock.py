@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from models.settings.base import KIND, Section
+from models.settings.osdp import OsdpLine
 
 Pin = Annotated[int, Field(ge=0, le=53)]
 Address = Annotated[int, Field(ge=0, le=65535)]
@@ -22,7 +23,7 @@ class SimulatedLockSettings(AnyLockSettings):
     """A lock without hardware."""
 
     kind: Literal["simulated"] = "simulated"
-    """The kind of lock: `simulated`, `gpio`, `serial`, `modbus`, `mqtt` or `http`."""
+    """The kind of lock: `simulated`, `gpio`, `serial`, `modbus`, `mqtt`, `http` or `osdp`."""
 
 
 class GpioLockSettings(AnyLockSettings):
@@ -122,6 +123,23 @@ class HttpLockSettings(AnyLockSettings):
     """The input of the button inside, on while it is pressed."""
 
 
+class OsdpLockSettings(OsdpLine, AnyLockSettings):
+    """An output of an OSDP device: a door module, or the relay inside a card reader."""
+
+    kind: Literal["osdp"] = "osdp"
+    """The kind of lock."""
+    output: int = Field(default=0, ge=0, le=31)
+    """The output that releases the door, from 0."""
+    contact_input: int | None = Field(default=None, ge=0, le=31)
+    """The input of the door contact, active while the door is closed."""
+    exit_input: int | None = Field(default=None, ge=0, le=31)
+    """The input of the button inside, active while it is pressed."""
+    fire_input: int | None = Field(default=None, ge=0, le=31)
+    """The input of the fire alarm system's contact, active while there is no alarm."""
+    inverted_inputs: tuple[int, ...] = ()
+    """Inputs that mean the opposite, such as that of a contact that is active while the door is open."""
+
+
 def _with_kind(given: Any) -> Any:
     """A table without a kind is of the first; a setting of another kind is then refused by name."""
     return {KIND: "simulated"} | dict(given) if isinstance(given, Mapping) else given
@@ -133,7 +151,8 @@ LockSettings = Annotated[
     | SerialLockSettings
     | ModbusLockSettings
     | MqttLockSettings
-    | HttpLockSettings,
+    | HttpLockSettings
+    | OsdpLockSettings,
     Field(discriminator=KIND),
     BeforeValidator(_with_kind),
 ]

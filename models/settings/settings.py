@@ -21,6 +21,7 @@ from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
 from models.settings.metrics import MetricsSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
+from models.settings.osdp import NoPanelSettings, PanelSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     camera: CameraSettings = SyntheticCameraSettings()
     lock: LockSettings = SimulatedLockSettings()
+    panel: PanelSettings = NoPanelSettings()
     detector: DetectorSettings = DetectorSettings()
     quality: QualitySettings = QualitySettings()
     decision: DecisionSettings = DecisionSettings()
