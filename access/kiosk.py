@@ -16,9 +16,11 @@ from types import FrameType
 import structlog
 
 from access.assembly import build_loop
+from access.authorise import Authoriser
 from access.cameras import open_camera
 from access.cameras.newest import reconnect_delay_s
 from access.hardware import open_lock
+from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
@@ -31,7 +33,7 @@ from models.clock import SystemClock
 from models.domain import Frame, PersonId
 from models.errors import CameraAbsentError, CameraError, ConfigError, DoorwardError, error_record
 from models.events import FAILURES, DoorEvent
-from models.ports import Camera, Clock, Lock
+from models.ports import Camera, Clock
 from models.register.register import Register
 from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
@@ -42,6 +44,9 @@ from models.storage.single import single_run_lock
 
 FAULT_SLICE_S = 1.0
 """While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
+
+TICK_S = 0.2
+"""Between two looks at the door itself: its contact, cards and keys, schedules, lockdowns."""
 
 LONGEST_WAIT_PER_LOST_S = 4.0
 """Closing a camera whose driver hangs and opening it anew take up to 2 x `camera.lost_s` each."""
@@ -87,7 +92,9 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
             threads.raise_first()
             service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
 
-        lock = LockDriver(open_lock(settings.lock, clock), clock)
+        lock = LockDriver(
+            open_lock(settings.lock, clock), clock, DoorLimits.of(settings.door, settings.lock.without_power)
+        )
         try:
             if _watch_door(
                 settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
@@ -119,7 +126,7 @@ def _check_watchdog(service: ServiceManager, settings: Settings) -> None:
 def _watch_door(
     settings: Settings,
     clock: Clock,
-    lock: Lock,
+    lock: LockDriver,
     *,
     stop: threading.Event,
     watched: threading.Event,
@@ -130,7 +137,7 @@ def _watch_door(
     with (
         open_site(settings, create=True, actor=f"door:{settings.door.id}") as site,
         retention_running(site.register, settings.storage, clock),
-        SiteWatch(site.register.gallery_revision, site.view, clock) as watch,
+        SiteWatch(site, clock) as watch,
     ):
 
         def on_first_frame() -> None:
@@ -145,17 +152,38 @@ def _watch_door(
                     reason=record.override_reason,
                 )
 
-        return watch_camera(
-            lambda: open_camera(settings.camera, clock),
-            build_loop(site, watch.current, clock, RegisterAudit(site.register), lock),
-            stop,
-            partial(log_events, names_of=partial(look_up_names, site.register))
-            if on_events is None
-            else on_events,
-            on_first_frame,
-            on_turn=on_turn,
-            retry_absent=settings.camera.kind not in RECORDINGS,
-        )
+        hear = on_events or partial(log_events, names_of=partial(look_up_names, site.register))
+        rules = Authoriser(settings.door.id, lambda: watch.current().access, site.register)
+        audit = RegisterAudit(site.register)
+        loop = build_loop(site, watch.current, clock, audit=audit, lock=lock, authoriser=rules)
+        with ticking(loop, hear):
+            return watch_camera(
+                lambda: open_camera(settings.camera, clock),
+                loop,
+                stop,
+                hear,
+                on_first_frame,
+                on_turn=on_turn,
+                retry_absent=settings.camera.kind not in RECORDINGS,
+            )
+
+
+@contextmanager
+def ticking(loop: DoorLoop, on_events: OnEvents) -> Iterator[None]:
+    """See to the door in a thread of its own while inside: a camera that is silent holds up no lockdown."""
+    ended = threading.Event()
+
+    def tick_on() -> None:
+        while not ended.wait(TICK_S):
+            on_events(loop.tick())
+
+    thread = threading.Thread(target=tick_on, name="door-tick", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def watch_camera(

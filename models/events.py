@@ -36,7 +36,7 @@ class AlarmReason(StrEnum):
     HARDWARE_OFFLINE = "hardware_offline"
     TAMPER = "tamper"
     DURESS = "duress"
-    ANTI_PASSBACK = "anti_passback"
+    ENTERED_TWICE = "entered_twice"
     READER_OFFLINE = "reader_offline"
 
 
@@ -99,6 +99,7 @@ class DoorEvent:
 
     Attributes:
         event_id: the running number that the register gave it; None before it was stored.
+        seq: its number in the chain of its door, from 1; None where it is in none.
         at: the time of day; given with any zone, kept in UTC.
         door: the door's name, the setting `door.id`.
         track: the number of the face's track; None for a fault of the door.
@@ -155,6 +156,7 @@ class DoorEvent:
     factors: tuple[str, ...] = ()
     trace: Trace = ()
     silent: bool = False
+    seq: int | None = None
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -215,6 +217,7 @@ class DoorEvent:
             "factors": list(self.factors),
             "trace": [trace_record(check) for check in self.trace],
             "silent": self.silent,
+            "seq": self.seq,
         }
 
     @classmethod

@@ -3,25 +3,26 @@
 import socket
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import tzinfo
 from typing import Any
 
 import cv2
 from flask import Flask, Response, render_template
-from waitress.server import create_server  # type: ignore[import-untyped]
-from waitress.wasyncore import close_all  # type: ignore[import-untyped]
 
+from access.display import page_server
+from access.display.page_server import HOSTS, serve
 from access.printing import local_time, zone_name
 from access.visit import PENDING, Visit
 from models.domain import Deny, DenyReason, Frame, Grant, ImageArray, LockState, PersonId
-from models.errors import CameraLostError, ConfigError
+from models.errors import CameraLostError
 from models.events import FAILURES, RECOGNISED, DoorEvent, EventKind
 from models.messages import LOCK_MESSAGE, RESTING_MESSAGE, advice_for, headline_for, message_for
 from models.problem_details import answer_with_problem_details
 
-HOST = "127.0.0.1"
+__all__ = ["LiveBoard", "create_app", "listen_on", "mark_faces", "serve", "state_of"]
+
 DECISIONS_SHOWN = 12
 JPEG_QUALITY = 85
 COLOURS = {
@@ -166,7 +167,7 @@ def mark_faces(image: ImageArray, visits: list[Visit]) -> ImageArray:
 def create_app(board: LiveBoard, door: str, note: str) -> Flask:
     """The page of one door. It reads the board and changes nothing."""
     app = Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
+    app.config["TRUSTED_HOSTS"] = list(HOSTS)
     answer_with_problem_details(app)
 
     @app.get("/")
@@ -196,45 +197,6 @@ def create_app(board: LiveBoard, door: str, note: str) -> Flask:
     return app
 
 
-@contextmanager
-def listen_on(port: int) -> Iterator[socket.socket]:
-    """Take a port of this machine while inside; who connects waits until `serve` answers.
-
-    Args:
-        port: 0 takes a free one.
-
-    Raises:
-        ConfigError: the port is taken.
-    """
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-            listener.listen()  # before it two programs could take the same port
-        except OSError as error:
-            raise ConfigError(
-                f"port {port} cannot be used ({error.strerror}): choose another by --port 8081, with make by "
-                'DEMO="--port 8081"'
-            ) from error
-        yield listener
-
-
-@contextmanager
-def serve(app: Flask, listener: socket.socket) -> Iterator[str]:
-    """Serve the page to this machine alone while inside; yields its address.
-
-    Args:
-        app: of `create_app`.
-        listener: of `listen_on`; closed at the end.
-    """
-    channels: dict[int, Any] = {}
-    server = create_server(app, map=channels, sockets=[listener], threads=4)
-    thread = threading.Thread(target=server.run, name="live-page", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{listener.getsockname()[1]}"
-    finally:
-        # The server's own thread must close its channels; it ends when none is left.
-        server.trigger.pull_trigger(lambda: close_all(channels))
-        thread.join(5.0)
-        server.task_dispatcher.shutdown()
+def listen_on(port: int) -> AbstractContextManager[socket.socket]:
+    """Take the page's port while inside; 0 takes a free one. Raises ConfigError: the port is taken."""
+    return page_server.listen_on(port, 'choose another by --port 8081, with make by DEMO="--port 8081"')

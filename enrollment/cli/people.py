@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from enrollment.cli.names import PersonName
+from models.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import Roster
 from models.cli.output import LineType, console_of

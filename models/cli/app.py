@@ -26,10 +26,16 @@ USAGE_ERROR = "usage_error"
 
 EXTRAS = {
     "flask": "admin",
+    "gpiozero": "gpio",
+    "holidays": "holidays",
     "waitress": "admin",
     "matplotlib": "evaluation",
+    "osdp": "osdp",
+    "paho": "mqtt",
+    "pymodbus": "modbus",
     "pytorch_metric_learning": "training",
     "safetensors": "training",
+    "serial": "serial",
     "tensorboard": "training",
     "torch": "training",
     "torchvision": "training",

@@ -31,6 +31,22 @@ SUBJECTS = {
     ChangeAction.RELEASE_OVERRIDDEN: SubjectKind.RELEASE,
     ChangeAction.RELEASE_ACTIVATED: SubjectKind.RELEASE,
     ChangeAction.KEY_ROTATED: SubjectKind.KEY,
+    ChangeAction.RULES_SET: SubjectKind.RULES,
+    ChangeAction.GROUPS_CHANGED: SubjectKind.PERSON,
+    ChangeAction.ACCESS_CHANGED: SubjectKind.PERSON,
+    ChangeAction.PIN_SET: SubjectKind.PERSON,
+    ChangeAction.PIN_REMOVED: SubjectKind.PERSON,
+    ChangeAction.CARD_ADDED: SubjectKind.PERSON,
+    ChangeAction.CARD_REMOVED: SubjectKind.PERSON,
+    ChangeAction.FACE_REFUSED: SubjectKind.PERSON,
+    ChangeAction.FACE_ALLOWED: SubjectKind.PERSON,
+    ChangeAction.LOCKOUT_CLEARED: SubjectKind.PERSON,
+    ChangeAction.PASSAGES_FORGIVEN: SubjectKind.PERSON,
+    ChangeAction.EVERYBODY_FORGIVEN: SubjectKind.SITE,
+    ChangeAction.LOCKDOWN_STARTED: SubjectKind.PLAN,
+    ChangeAction.LOCKDOWN_ENDED: SubjectKind.PLAN,
+    ChangeAction.FIRE_RELEASE_STARTED: SubjectKind.DOOR,
+    ChangeAction.FIRE_RELEASE_ENDED: SubjectKind.DOOR,
 }
 """What each action is done to."""
 

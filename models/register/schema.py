@@ -1,4 +1,7 @@
-"""`StateRow`, `PersonRow`, ...: the tables. They change only through migrations (`migrations/versions`)."""
+"""`StateRow`, `PersonRow`, ...: the tables. They change only through migrations (`migrations/versions`).
+
+Those of rules, credentials and orders are in `models.register.access_schema`.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0008"
+SCHEMA_REVISION = "0009"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -109,10 +112,12 @@ class AuthenticatedBase(Base):
 
 
 class StateRow(Base):
-    """The one row with the active key, the active release, the revision, and the sums of the other tables.
+    """The one row with the active key, the active release, the revisions, and the sums of the other tables.
 
     `version` grows with every change of an authenticated row. `next_key_id` is set while keys are changed.
-    `sums` has the sum of each table's authentication codes, encrypted.
+    `sums` has the sum of each table's authentication codes, encrypted. `rules_revision` grows with every
+    change of rules, people, credentials and orders. `credential_key` is the key of PINs and cards, encrypted;
+    it is made together with the first of them.
     """
 
     __tablename__ = "state"
@@ -125,6 +130,8 @@ class StateRow(Base):
     active_release_id: Mapped[str | None]
     active_model_id: Mapped[str | None]
     sums: Mapped[bytes]
+    rules_revision: Mapped[int]
+    credential_key: Mapped[bytes | None]
     mac: Mapped[bytes]
 
 

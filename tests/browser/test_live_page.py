@@ -1,7 +1,5 @@
 """The live page as a person sees it, in Chromium."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,21 +9,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from access.display.live_page import LiveBoard, create_app, listen_on, serve
 from models.domain import Frame
 from tests.access.door import ADA, Door, Stand, picture
+from tests.browser.conftest import SWITCHES
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """Where Chromium is; skips with a reason where it is not, fails where it is required."""
-    found = os.environ.get("DOORWARD_CHROMIUM") or shutil.which("chromium")
-    if found is None:
-        if os.environ.get("DOORWARD_REQUIRE_SERVICES"):
-            pytest.fail("DOORWARD_REQUIRE_SERVICES is set, but there is no Chromium")
-        pytest.skip("no Chromium: set DOORWARD_CHROMIUM to run this test")
-    return found
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from access.hardware.driver import MAX_AGE_S, LockDriver
+from access.hardware.door_machine import SILENT_S
+from access.hardware.driver import LockDriver
 from access.hardware.simulated import LockEvent, SimulatedLock
 from access.thread_errors import ThreadErrors
 from models.clock import SimulatedClock
@@ -145,7 +146,7 @@ def test_the_state_is_answered_from_memory_and_unknown_when_it_is_old() -> None:
         hardware.hang_in = "state"
         assert hardware.reached.wait(5.0)
         assert driver.state() is LockState.LOCKED
-        clock.sleep(MAX_AGE_S)
+        clock.sleep(SILENT_S)
         assert driver.state() is LockState.LOCKED
         clock.sleep(0.001)
         assert driver.state() is LockState.UNKNOWN
