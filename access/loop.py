@@ -3,28 +3,48 @@
 The loop does no I/O of its own. Everything it touches is handed in; `access.kiosk` composes the real parts.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, tzinfo
 
 from access.attempts import AttemptMemory
-from access.decision import CLOCK_ROUNDING_S, decide
+from access.authorise import Authoriser, Proof
+from access.decision import CLOCK_ROUNDING_S, TOLD_APART, Identified, admit, decide, likely_people
+from access.doorway import DoorDriver, Doorway
 from access.faults import FaultMemory, reason_of
+from access.hardware.door_machine import DoorChange
 from access.limits import EvidenceLimits
 from access.observation import FACE_ERRORS, Check, Observation, embed, observe
-from access.record import Audit, decision_event, fault_event, not_written, outcome_event
+from access.record import (
+    Audit,
+    credential_event,
+    decision_event,
+    duress_event,
+    fault_event,
+    not_written,
+    notice_event,
+    outcome_event,
+)
 from access.stages import Stopwatch
 from access.tracking import Track, Tracker
 from access.visit import Visit, choose
-from models.domain import Decision, Deny, Frame
+from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
-from models.events import DoorEvent
-from models.ports import Clock, Lock
+from models.events import DoorEvent, NoticeReason
+from models.ports import Clock
+from models.rules.door_mode import DoorMode
+from models.rules.request import Verdict
 from models.site import SiteView
 from models.vision.analysis import Detector
 
+LONGER = 3.0
+"""A door stays unlocked so many times as long for a person who needs it."""
+
 
 class DoorLoop:
-    """One door. Call `step` with every frame, `finish` at the end.
+    """One door. Call `step` with every frame, `tick` while none comes, `finish` at the end.
+
+    `tick` may be called by another thread than the rest.
 
     Args:
         detector, tracker: find faces, largest first, and follow them from frame to frame.
@@ -36,6 +56,9 @@ class DoorLoop:
         zone: the site's time zone; None for the machine's.
         audit: written before the lock acts.
         lock, unlock_s: the door's lock, and for how many seconds a grant unlocks it.
+        authoriser: the rules at this door.
+        readers: called for every frame: cards and keys that were shown since.
+        more_changes: called for every frame: alarms of other hardware than the lock's since.
         min_box_px: faces whose box is lower than this are passers-by.
         timer: measures the stages; a clip's own clock stands still meanwhile.
     """
@@ -52,8 +75,11 @@ class DoorLoop:
         clock: Clock,
         zone: tzinfo | None,
         audit: Audit,
-        lock: Lock,
+        lock: DoorDriver,
         unlock_s: float,
+        authoriser: Authoriser,
+        readers: Callable[[], Sequence[Shown]],
+        more_changes: Callable[[], Sequence[DoorChange]] = tuple,
         min_box_px: float,
         timer: Callable[[], float],
     ) -> None:
@@ -61,35 +87,101 @@ class DoorLoop:
         self._door, self._limits = door, limits
         self._view, self._clock, self._zone, self._audit = view, clock, zone, audit
         self._lock, self._unlock_s = lock, unlock_s
+        self._authoriser, self._readers = authoriser, readers
+        self._doorway = Doorway(lock, authoriser, more_changes)
         self._min_box_px, self._timer = min_box_px, timer
         self._visits: dict[int, Visit] = {}
         self._attempts = AttemptMemory(limits.same_face_score)
         self._faults = FaultMemory()
         self._events: list[DoorEvent] = []
+        self._busy = threading.Lock()
         self.visible: list[Visit] = []
         """Who stood in the latest frame, for whoever draws it."""
+        self.alone: tuple[Decision, float] | None = None
+        """The latest decision about a card or PIN without a face, and when, in seconds of the clock."""
+        self.failing: DenyReason | None = None
+        """Why nobody can be judged now; None when the latest frame was judged."""
+
+    @property
+    def mode(self) -> DoorMode:
+        """What the door does by itself."""
+        return self._doorway.mode
+
+    @property
+    def pin_digits(self) -> int:
+        """How many digits of a PIN were typed so far."""
+        return self._authoriser.shown.digits
 
     def step(self, frame: Frame) -> list[DoorEvent]:
         """Judge one frame; the events it led to, already written, grants already carried out."""
-        return self._guarded(lambda: self._judge_frame(frame, self._view()))
+        return self._guarded(lambda: self._step(frame))
+
+    def tick(self) -> list[DoorEvent]:
+        """See to the door itself while no frame comes: cards, PINs, the contact, schedules, lockdowns.
+
+        `step` does it, too.
+        """
+        return self._guarded(self._tick)
 
     def finish(self) -> list[DoorEvent]:
         """Nothing more will come: write what is still open."""
         return self._guarded(lambda: self._close_ended_tracks(set(self._visits), self._view()))
 
+    def notice(self, reason: NoticeReason) -> list[DoorEvent]:
+        """Write that something happened without anybody asking to pass."""
+        return self._guarded(
+            lambda: self._write_if_possible(notice_event(reason, at=self._now(), door=self._door))
+        )
+
     def fault(self, error: DoorwardError) -> list[DoorEvent]:
         """Record that the door cannot judge; nothing when the same fault merely goes on."""
-        self._events = []
-        self._fail(error)
-        return self._events
+        with self._busy:
+            self._events = []
+            self._fail(error)
+            return self._events
 
     def _guarded(self, work: Callable[[], None]) -> list[DoorEvent]:
-        self._events = []
+        with self._busy:
+            self._events = []
+            try:
+                work()
+            except DoorwardError as error:  # anything else is a bug: it ends the process, the door stays shut
+                self._fail(error)
+            return self._events
+
+    def _tick(self) -> None:
+        self._see_to_door()
+        self._judge_credentials(self._view())
+
+    def _step(self, frame: Frame) -> None:
+        view = self._view()
+        self._see_to_door()
         try:
-            work()
-        except DoorwardError as error:  # anything else is a bug: it ends the process, and the door stays shut
-            self._fail(error)
-        return self._events
+            self._judge_frame(frame, view)
+            self.failing = None
+        finally:  # whatever is wrong with the picture
+            self._judge_credentials(view)
+
+    def _see_to_door(self) -> None:
+        """Follow the door's mode, and write what its hardware tells; take in cards and keys."""
+        for event in self._doorway.step(self._now(), self._door):
+            self._write_if_possible(event)
+        self._authoriser.take(self._readers())
+
+    def _judge_credentials(self, view: SiteView) -> None:
+        """Judge a card or PIN that no face goes with."""
+        at, at_s = self._now(), self._clock.monotonic_s()
+        face_waits = any(visit.decision is None or visit.is_pending for visit in self.visible)
+        proof = self._authoriser.alone(at, at_s, face_waits=face_waits)
+        if proof is None:
+            return
+        person_id = proof.person_id or PersonId("")
+        decision = admit(Identified(person_id, ()), proof.verdict, self._lock.state())
+        self.alone = decision, at_s
+        event = self._append(credential_event(proof, decision, view, at=at, at_s=at_s, door=self._door))
+        if isinstance(decision, Grant):
+            failure = self._unlock(event, decision, proof)
+            self.alone = failure or decision, at_s
 
     def _judge_frame(self, frame: Frame, view: SiteView) -> None:
         at_s, watch = frame.captured_at_s, Stopwatch(self._timer)
@@ -131,8 +223,11 @@ class DoorLoop:
             event = self._write(visit, decision, view, at, watch.ms())
             if isinstance(decision, Deny):
                 visit.reported.add(decision.reason)
-            else:  # written by now: only then may the lock move
-                self._unlock(visit, event)
+            elif visit.proof is not None:  # written by now: only then may the lock move
+                failure = self._unlock(event, decision, visit.proof, visit)
+                if failure is not None:
+                    visit.decision = failure
+                    visit.reported.add(failure.reason)
 
     def _continue_attempts(self, visit: Visit, at_s: float) -> None:
         """Find out whether the face of a track was here before, and has to rest."""
@@ -147,19 +242,47 @@ class DoorLoop:
         with watch.stage("decide"):
             evidence = visit.evidence.conclude(visit.result, view.gallery.size, self._lock.state())
             now = self._clock.monotonic_s()
-            return decide(evidence, self._limits, view.threshold, now=now, at=at)
 
-    def _unlock(self, visit: Visit, grant: DoorEvent) -> None:
-        """Act on a grant that was written, and write what became of it."""
+            def authorise(person_id: PersonId, *, told_apart: bool = False) -> Verdict:
+                visit.proof = self._authoriser.by_face(person_id, at, told_apart=told_apart)
+                return visit.proof.verdict
+
+            decision = decide(
+                evidence,
+                self._limits,
+                view.threshold,
+                now=now,
+                at=at,
+                authorise=authorise,
+                known=visit.known_at(now),
+            )
+            if isinstance(decision, Deny) and decision.reason is DenyReason.AMBIGUOUS:
+                alike = likely_people(evidence, view.threshold)
+                told = self._authoriser.tell_apart(alike)
+                if told is not None:
+                    found = Identified(told, (*decision.trace[:-1], TOLD_APART))
+                    return admit(found, authorise(told, told_apart=True), evidence.lock)
+            return decision
+
+    def _unlock(
+        self, event: DoorEvent, grant: Grant, proof: Proof, visit: Visit | None = None
+    ) -> Deny | None:
+        """Act on a grant that was written, and write what became of it; why it failed, None if it did not."""
+        if proof.duress:
+            self._write_if_possible(duress_event(event))
         failure = None
         try:
-            visit.start_cooldown(self._clock.monotonic_s(), self._limits)
-            self._lock.unlock(self._unlock_s)
+            if visit is not None:
+                visit.start_cooldown(self._clock.monotonic_s(), self._limits)
+            seconds = self._unlock_s * (LONGER if grant.longer else 1)
+            self._lock.unlock(seconds, grant_id=event.event_id)
         except DoorwardError as error:
             failure = Deny(reason_of(error), detail=str(error))
-            visit.decision = failure
-            visit.reported.add(failure.reason)
-        self._write_if_possible(outcome_event(grant, failure, at=self._now()))
+        self._write_if_possible(outcome_event(event, failure, at=self._now()))
+        if failure is None:
+            self._authoriser.granted(proof, self._now())
+            self._doorway.granted(event, self._now())
+        return failure
 
     def _close_ended_tracks(self, ended: Set[int], view: SiteView) -> None:
         for track_id in sorted(ended):
@@ -174,12 +297,17 @@ class DoorLoop:
     def _write(
         self, visit: Visit, decision: Decision, view: SiteView, at: datetime, stages_ms: Mapping[str, float]
     ) -> DoorEvent:
-        event = decision_event(visit, decision, view, at=at, door=self._door, stages_ms=stages_ms)
+        return self._append(
+            decision_event(visit, decision, view, at=at, door=self._door, stages_ms=stages_ms)
+        )
+
+    def _append(self, event: DoorEvent) -> DoorEvent:
         self._events.append(self._audit.append(event))
         return self._events[-1]
 
     def _fail(self, error: DoorwardError) -> None:
         now, reason = self._clock.monotonic_s(), reason_of(error)
+        self.failing = reason
         for visit in self.visible:
             visit.decision = Deny(reason)
         if self._faults.should_record(reason, now):

@@ -22,6 +22,9 @@ STYLES = {
     "match": "bold green",
     "no_match": "red",
     "failed": "bold yellow",
+    "alarm": "bold red",
+    "cleared": "green",
+    "notice": "cyan",
 }
 
 
@@ -47,7 +50,7 @@ CSV_COLUMNS = (
         "score",
     ),
     *("runner_up_name", "runner_up_id", "runner_up_score", "threshold", "margin", "advice", "detail"),
-    *("release", "frames", "face_px", "clip_s"),
+    *("release", "frames", "face_px", "clip_s", "factors"),
 )
 """Fields of an event and, of its picture's quality, the size of the face; JSON has the rest."""
 
@@ -60,7 +63,7 @@ def events_csv(events: Iterable[DoorEvent], names: Mapping[PersonId, str]) -> st
     for event in events:
         size = None if event.quality is None else event.quality.face_px
         record = event_record(event, names) | {"face_px": size}
-        record["advice"] = " ".join(record["advice"])
+        record |= {key: " ".join(record[key]) for key in ("advice", "factors")}
         rows.writerow({key: _cell(value) for key, value in record.items()})
     return out.getvalue()
 

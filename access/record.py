@@ -4,11 +4,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from access.authorise import Proof
+from access.hardware.door_machine import DoorChange
 from access.visit import Visit
-from models.domain import Candidate, Decision, Deny, DenyReason, Grant
-from models.events import RECOGNISED, DoorEvent
+from models.domain import Candidate, Decision, Deny, DenyReason, Grant, PersonId
+from models.events import RECOGNISED, AlarmReason, DoorEvent, NoticeReason
 from models.register.register import Register
 from models.site import SiteView
 
@@ -60,17 +62,14 @@ def decision_event(
     """The event of a decision about one track."""
     result = visit.result
     best, runner_up = (None, None) if result is None else (result.best, result.runner_up)
-    granted = isinstance(decision, Grant)
+    proven = None if visit.proof is None else visit.proof.person_id
     return DoorEvent(
         at=at,
         door=door,
         clip_s=visit.evidence.newest_at_s if math.isfinite(visit.evidence.newest_at_s) else None,
         track=visit.track_id,
-        outcome="granted" if granted else "denied",
-        reason=RECOGNISED if isinstance(decision, Grant) else decision.reason,
-        advice=() if isinstance(decision, Grant) else decision.advice,
-        detail="" if isinstance(decision, Grant) else decision.detail,
-        person_id=None if best is None else best.person_id,
+        **_verdict_fields(decision, visit.proof),
+        person_id=proven or (None if best is None else best.person_id),
         score=_finite_score(best),
         runner_up_id=None if runner_up is None else runner_up.person_id,
         runner_up_score=_finite_score(runner_up),
@@ -81,6 +80,66 @@ def decision_event(
         frames=visit.evidence.frames,
         stages_ms=stages_ms,
     )
+
+
+def credential_event(
+    proof: Proof, decision: Decision, view: SiteView, *, at: datetime, at_s: float, door: str
+) -> DoorEvent:
+    """The event of a decision about a card or PIN that was shown without a recognised face."""
+    return DoorEvent(
+        at=at,
+        door=door,
+        clip_s=at_s,
+        **_verdict_fields(decision, proof),
+        person_id=proof.person_id,
+        release=view.release.release_id,
+    )
+
+
+def duress_event(grant: DoorEvent) -> DoorEvent:
+    """The silent alarm of a person who was let in by the PIN that says they are forced to."""
+    return DoorEvent(
+        at=grant.at,
+        door=grant.door,
+        clip_s=grant.clip_s,
+        track=grant.track,
+        outcome="alarm",
+        reason=AlarmReason.DURESS,
+        person_id=grant.person_id,
+        intent_id=grant.event_id,
+        silent=True,
+    )
+
+
+def change_event(change: DoorChange, *, at: datetime, door: str, person_id: PersonId | None) -> DoorEvent:
+    """The event of an alarm or a notice of the door's hardware."""
+    return DoorEvent(
+        at=at,
+        door=door,
+        clip_s=change.at_s,
+        outcome=change.outcome,
+        reason=change.reason,
+        detail=change.detail,
+        person_id=person_id,
+        intent_id=change.grant_id,
+    )
+
+
+def notice_event(reason: NoticeReason, *, at: datetime, door: str, detail: str = "") -> DoorEvent:
+    """The event of something that happened without anybody asking to pass."""
+    return DoorEvent(at=at, door=door, outcome="notice", reason=reason, detail=detail)
+
+
+def _verdict_fields(decision: Decision, proof: Proof | None) -> dict[str, Any]:
+    granted = isinstance(decision, Grant)
+    return {
+        "outcome": "granted" if granted else "denied",
+        "reason": RECOGNISED if isinstance(decision, Grant) else decision.reason,
+        "advice": () if isinstance(decision, Grant) else decision.advice,
+        "detail": "" if isinstance(decision, Grant) else decision.detail,
+        "trace": decision.trace,
+        "factors": () if proof is None else proof.factors,
+    }
 
 
 def outcome_event(grant: DoorEvent, failure: Deny | None, *, at: datetime) -> DoorEvent:

@@ -3,18 +3,17 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from access.decision import decide
+from access.decision import identify
 from access.evidence import Evidence
 from access.limits import evidence_limits
 from models.domain import (
     Box,
     Candidate,
+    Deny,
     DenyReason,
-    Grant,
     LockState,
     PersonId,
     Quality,
@@ -95,10 +94,8 @@ class StillChecker:
         """
         face = self._analyser.only_face(read_picture(photo))
         found = self._gallery.search(face.embedding)
-        decision = decide(
-            self._evidence(face, found), self._limits, self._threshold, now=0.0, at=datetime.now(UTC)
-        )
-        reason = RECOGNISED if isinstance(decision, Grant) else decision.reason
+        who = identify(self._evidence(face, found), self._limits, self._threshold, now=0.0)
+        reason = who.reason if isinstance(who, Deny) else RECOGNISED
         return _result(face, reason, person=found.best, runner_up=found.runner_up, threshold=self._threshold)
 
     def verify(self, name: str, photo: Path) -> StillResult:

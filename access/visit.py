@@ -5,14 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from access.attempts import Attempts
+from access.authorise import MORE_NEEDED, WAITING, Proof
+from access.credentials import CREDENTIAL_S
+from access.decision import IDENTITY_CHECKS, Identified
 from access.evidence import TrackEvidence, weigh
 from access.limits import EvidenceLimits
 from access.observation import Observation
 from models.domain import Decision, Deny, DenyReason, Face, Grant, Quality, SearchResult
 from models.errors import RegisterError
 
-PENDING = frozenset({DenyReason.NOT_ENOUGH_EVIDENCE, DenyReason.POOR_QUALITY, DenyReason.STALE_FRAME})
+PENDING = WAITING | {DenyReason.NOT_ENOUGH_EVIDENCE, DenyReason.POOR_QUALITY, DenyReason.STALE_FRAME}
 """Not yet a verdict: written only when the track ends without a better one."""
+
+REPEATED = frozenset({DenyReason.WRONG_PIN, DenyReason.UNKNOWN_CARD, DenyReason.CARD_OF_ANOTHER})
+"""Written every time: each is another attempt."""
+
+SHOWN_S = 2.0
+"""So long a refused card or PIN is shown before the person is asked again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +40,9 @@ class Visit:
         resting: True while it is not judged, after too many attempts.
         cooling_until_s: after a grant, nothing is judged before this time.
         reported: the denials that were written; each is written once.
+        proof: what the rules said of the person last; None while nobody was recognised.
+        known: who was recognised and is to show something more, and until when that counts.
+        shown_until_s: so long `decision` is to be seen before a pending one takes its place.
         turn_since_s: when its present turn began; None between turns.
         turn_frames: pictures judged in this turn.
         last_turn_s: when its last turn ended.
@@ -47,6 +59,9 @@ class Visit:
     resting: bool = False
     cooling_until_s: float = -math.inf
     reported: set[DenyReason] = field(default_factory=set)
+    proof: Proof | None = None
+    known: tuple[Identified, float] | None = None
+    shown_until_s: float = -math.inf
     turn_since_s: float | None = None
     turn_frames: int = 0
     last_turn_s: float = -math.inf
@@ -73,7 +88,7 @@ class Visit:
             InputError, ModelError: the observation's error, if it has one.
         """
         self.frames_seen += 1
-        self.result, self.quality = None, observation.quality
+        self.result, self.quality, self.proof = None, observation.quality, None
         if observation.embedding is None:
             reasons = () if observation.quality is None else observation.quality.reasons
             self.evidence.refuse(reasons, at_s, limits)
@@ -83,13 +98,27 @@ class Visit:
         weight = 1.0 if observation.quality is None else weigh(observation.quality)
         if self.evidence.accept(observation.embedding, weight, at_s, limits):
             self.reported.clear()
+            self.known = None
+
+    @property
+    def is_pending(self) -> bool:
+        """True while better pictures may still say who it is."""
+        return isinstance(self.decision, Deny) and self.decision.reason in PENDING
+
+    def known_at(self, at_s: float) -> Identified | None:
+        """Who was recognised a moment ago and is to show something more; None for nobody."""
+        return None if self.known is None or at_s > self.known[1] else self.known[0]
 
     def conclude(self, decision: Decision, at_s: float, limits: EvidenceLimits) -> None:
         """Note what was decided on the newest picture: it may end the turn, and counts as an attempt."""
-        self.decision = decision
         reason = decision.reason if isinstance(decision, Deny) else None
-        if reason in {None, DenyReason.LOCK_FAULT}:  # recognised
+        if reason not in PENDING or at_s >= self.shown_until_s:
+            self.decision = decision
+        if reason in REPEATED:
+            self.shown_until_s = at_s + SHOWN_S
+        if self.proof is not None:  # recognised
             self.attempts.forgive()
+            self._keep_known(decision, at_s)
         elif self.result is not None and self.result.best is not None:
             self.attempts.begin(at_s)
         self.turn_frames += 1
@@ -98,9 +127,22 @@ class Visit:
         if reason is None or judged or too_long:
             self.turn_since_s, self.last_turn_s = None, at_s
 
+    def _keep_known(self, decision: Decision, at_s: float) -> None:
+        """Note for how long the person, who has to show something more, counts as recognised."""
+        more = isinstance(decision, Deny) and decision.reason in MORE_NEEDED | REPEATED
+        if not more:
+            self.known = None
+        elif self.result is not None and self.result.best is not None and self.proof is not None:
+            recognised = self.proof.person_id == self.result.best.person_id
+            if recognised and self.known_at(at_s) is None:
+                identity = tuple(check for check in decision.trace if check.name in IDENTITY_CHECKS)
+                self.known = Identified(self.result.best.person_id, identity), at_s + CREDENTIAL_S
+
     def should_record(self, decision: Decision) -> bool:
         """True for a grant, and for the first denial of each reason."""
         if isinstance(decision, Grant):
+            return True
+        if decision.reason in REPEATED:
             return True
         return decision.reason not in PENDING and decision.reason not in self.reported
 

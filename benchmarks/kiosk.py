@@ -27,9 +27,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from access.assembly import build_loop
+from access.assembly import build_open_loop
 from access.cameras.clip import ClipCamera
-from access.hardware.simulated import SimulatedLock
 from access.record import MemoryAudit
 from models.clock import SimulatedClock
 from models.domain import Embedding, FaceCrop
@@ -106,8 +105,7 @@ def measure_stages(settings: Settings, clip: Path) -> dict[str, float]:
 
     clock = SimulatedClock()
     with open_site(settings.model_copy(update={"decision": no_rest(settings)})) as site:
-        view = site.view()
-        loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
+        loop, _ = build_open_loop(site, clock, MemoryAudit())
         with ClipCamera(clip, clock) as camera:
             while (frame := camera.read()) is not None:
                 for event in loop.step(frame):

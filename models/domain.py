@@ -316,6 +316,7 @@ class CheckName(StrEnum):
     RECOGNISED = "recognised"
     CLEAR_LEAD = "clear_lead"
     CREDENTIAL = "credential"
+    RULES_IN_FORCE = "rules_in_force"
     DOOR_MODE = "door_mode"
     STATUS = "status"
     VALIDITY = "validity"
@@ -359,7 +360,7 @@ class Grant:
     """
 
     person_id: PersonId
-    trace: Trace = ()
+    trace: Trace = field(default=(), compare=False)
     longer: bool = False
 
 
@@ -377,7 +378,7 @@ class Deny:
     reason: DenyReason
     advice: tuple[QualityReason, ...] = ()
     detail: str = ""
-    trace: Trace = ()
+    trace: Trace = field(default=(), compare=False)
 
 
 Decision = Grant | Deny

@@ -16,7 +16,12 @@ reaches a program.
     │   ├── UnknownPersonError    no such person in the register
     │   ├── RevokedPersonError    the person was revoked, which is for good
     │   ├── DuplicatePersonError  this face or this name is enrolled already
-    │   └── ConsentError          the person's consent does not cover what was asked
+    │   ├── ConsentError          the person's consent does not cover what was asked
+    │   ├── FaceRefusedError      the person does not want a face stored
+    │   ├── CredentialTakenError  this PIN or card is in use already
+    │   ├── SignatureError        a webhook that was not signed with the key, or is too old
+    │   ├── RulesError            the rules of access contradict themselves or cannot be read
+    │   └── PinError              digits that may not be a PIN
     ├── WeightsError              pretrained weights are absent
     │   ├── WeightsUnavailableError   no source could deliver them
     │   └── WeightsHashError          they are not the bytes that were promised
@@ -33,6 +38,7 @@ reaches a program.
     │   ├── StorageFullError      no space left to write an event or a template
     │   ├── RegisterTamperedError    rows were written without the key
     │   ├── RegisterRolledBackError  an older copy of the register was put in its place
+    │   ├── LogAlteredError       events were changed, deleted, added or exchanged
     │   └── EncryptionKeyError    the encryption key is absent, malformed or not the one used
     ├── ReleaseError              a release is incomplete, altered, or was refused by the gate
     ├── CalibrationError          too little data, or data that contradicts itself
@@ -42,7 +48,9 @@ reaches a program.
     │   ├── CameraLostError       it stopped delivering
     │   ├── CameraFrozenError     it delivers the same picture again and again
     │   └── StaleFrameError       a picture is too old to be judged
-    └── LockError                 the lock does not answer or does not move
+    ├── DeliveryError             another program does not take the events that are sent to it
+    ├── LockError                 the lock does not answer or does not move
+    └── ReaderError               a card reader or keypad does not answer
 """
 
 from collections.abc import Sequence
@@ -155,6 +163,39 @@ class ConsentError(InputError):
     """The person's consent does not cover what was asked."""
 
     code = "consent_missing"
+
+
+class FaceRefusedError(InputError):
+    """The person does not want the face recognised: no template may be stored."""
+
+    code = "face_refused"
+    status = 409
+
+
+class CredentialTakenError(InputError):
+    """This PIN or card is in use already."""
+
+    code = "credential_taken"
+    status = 409
+
+
+class SignatureError(InputError):
+    """A webhook that was not signed with the key, or is too old."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class RulesError(InputError):
+    """The rules of access contradict themselves or cannot be read."""
+
+    code = "invalid_rules"
+
+
+class PinError(InputError):
+    """Digits that may not be a PIN."""
+
+    code = "unfit_pin"
 
 
 class WeightsError(DoorwardError):
@@ -280,6 +321,23 @@ class RegisterRolledBackError(RegisterError):
         )
 
 
+class LogAlteredError(RegisterError):
+    """Events are not as they were written.
+
+    Args:
+        found: what is wrong, and where.
+    """
+
+    code = "log_altered"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the event log is not as it was written: {found}. Keep a copy of the database file as evidence, "
+            "find out who can write it, and compare with the checkpoints that other machines hold "
+            "(`doorward audit verify --checkpoint FILE`)"
+        )
+
+
 class EncryptionKeyError(RegisterError):
     """The encryption key is absent, malformed, or not the one the data was written with."""
 
@@ -336,6 +394,13 @@ class StaleFrameError(CameraError):
     """A picture is too old to be judged."""
 
     code = "stale_frame"
+
+
+class DeliveryError(DoorwardError):
+    """Another program does not take the events that are sent to it."""
+
+    code = "delivery_failed"
+    status = 502
 
 
 class LockError(DoorwardError):

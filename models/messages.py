@@ -42,7 +42,7 @@ ALARM_MESSAGE: dict[AlarmReason, str] = {
     AlarmReason.HARDWARE_OFFLINE: "Door hardware does not answer",
     AlarmReason.TAMPER: "Housing opened",
     AlarmReason.DURESS: "Duress PIN entered",
-    AlarmReason.ANTI_PASSBACK: "Entered twice without leaving",
+    AlarmReason.ENTERED_TWICE: "Entered twice without leaving",
     AlarmReason.READER_OFFLINE: "Card reader does not answer",
 }
 NOTICE_MESSAGE: dict[NoticeReason, str] = {
@@ -57,6 +57,7 @@ NOTICE_MESSAGE: dict[NoticeReason, str] = {
     NoticeReason.LOCKED_BY_SCHEDULE: "Locked by schedule",
     NoticeReason.KIOSK_STARTED: "Kiosk started",
     NoticeReason.KIOSK_STOPPED: "Kiosk stopped",
+    NoticeReason.REGISTER_CHANGED: "Register changed",
 }
 GRANTED_MESSAGE = "The door is open"
 RESTING_MESSAGE = "Please wait a minute, then try again"
@@ -107,9 +108,9 @@ def message_for(reason: str) -> str:
         return GRANTED_MESSAGE
     if reason in set(NoticeReason):
         return NOTICE_MESSAGE[NoticeReason(reason)]
-    if reason in set(DenyReason):  # `anti_passback` is a reason of both
-        return REASON_MESSAGE[DenyReason(reason)]
-    return ALARM_MESSAGE[AlarmReason(reason)]
+    if reason in set(AlarmReason):
+        return ALARM_MESSAGE[AlarmReason(reason)]
+    return REASON_MESSAGE[DenyReason(reason)]
 
 
 def advice_for(decision: Decision | None) -> list[str]:

@@ -13,6 +13,7 @@ from models.encoders.openvino import OpenVinoEncoder
 from models.errors import RegisterAbsentError, ReleaseError
 from models.gallery.gallery import Gallery
 from models.ports import Encoder
+from models.register.access_records import AccessSnapshot
 from models.register.register import Register
 from models.release.store import PRETRAINED_ID, Release, load_release
 from models.release.weights import ensure_weights
@@ -30,7 +31,9 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SiteView:
-    """What is in force now, read in one transaction and swapped as a whole: its parts belong together.
+    """What is in force now. Its parts belong together, and it is swapped as a whole.
+
+    Gallery and access are read in a transaction each, so that new rules need not wait for a gallery.
 
     Attributes:
         revision: the register's gallery revision; another one means that a new view is due.
@@ -38,6 +41,7 @@ class SiteView:
         encoder: its network, ready to run.
         gallery: the active people's templates made by it.
         thresholds: looked up for this gallery.
+        access: rules, and what they know of everybody; a person of the gallery may be gone from it already.
     """
 
     revision: int
@@ -45,6 +49,7 @@ class SiteView:
     encoder: Encoder
     gallery: Gallery
     thresholds: "GalleryThresholds"
+    access: AccessSnapshot
 
     @property
     def threshold(self) -> Threshold:
@@ -64,7 +69,7 @@ class Site:
         self._loaded: tuple[Release, Encoder] | None = None
 
     def view(self) -> SiteView:
-        """Release, network, gallery and thresholds as they are now.
+        """Release, network, gallery, thresholds and rules as they are now.
 
         Raises:
             WeightsError, ReleaseError, ModelError: the active release cannot be loaded.
@@ -86,8 +91,21 @@ class Site:
                     encoder,
                     gallery,
                     thresholds.for_gallery(gallery.size, gallery.photos_each),
+                    self.access(),
                 )
         raise ReleaseError("the active release changes faster than it can be loaded: try again")
+
+    def gallery_revision(self) -> int:
+        """The register's revision of people, templates, release and thresholds. Raises RegisterError."""
+        return self.register.gallery_revision()
+
+    def rules_revision(self) -> int:
+        """The register's revision of rules, people, credentials and lockdowns. Raises RegisterError."""
+        return self.register.rules_revision()
+
+    def access(self) -> AccessSnapshot:
+        """Rules, lockdowns, and what the rules know of everybody, as they are now. Raises RegisterError."""
+        return self.register.access_snapshot()
 
     @property
     def release(self) -> Release:

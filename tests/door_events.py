@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from models.domain import Box, DenyReason, PersonId, Quality, QualityReason
-from models.events import KIND_OF, OUTCOMES, RECOGNISED, DoorEvent, EventKind, Outcome
+from models.domain import Box, CheckName, CheckResult, PersonId, Quality, QualityReason
+from models.events import KIND_OF, OUTCOMES, REASONS, DoorEvent, EventKind, Outcome
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
@@ -28,16 +28,29 @@ _qualities = st.builds(
     reasons=_reasons,
 )
 
-_outcomes = st.one_of(
-    st.tuples(
-        st.sampled_from([each for each in OUTCOMES if (KIND_OF[each] is EventKind.ACTION) is acts]), ids
+_numbered = st.integers(1, 2**31)
+_intents: dict[EventKind, st.SearchStrategy[int | None]] = {
+    EventKind.ACTION: _numbered,
+    EventKind.ALARM: st.none() | _numbered,
+    EventKind.NOTICE: st.none() | _numbered,
+    EventKind.DECISION: st.none(),
+    EventKind.FAULT: st.none(),
+}
+_outcomes = st.sampled_from(OUTCOMES).flatmap(
+    lambda outcome: st.tuples(
+        st.just(outcome), st.sampled_from(sorted(REASONS[KIND_OF[outcome]])), _intents[KIND_OF[outcome]]
     )
-    for acts, ids in ((True, st.integers(1, 2**31)), (False, st.none()))
+)
+_checks = st.builds(
+    CheckResult,
+    st.sampled_from(CheckName),
+    st.booleans(),
+    st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.text()), max_size=3),
 )
 
 
-def _event(outcome: tuple[Outcome, int | None], **fields: Any) -> DoorEvent:
-    return DoorEvent(outcome=outcome[0], intent_id=outcome[1], **fields)
+def _event(outcome: tuple[Outcome, str, int | None], **fields: Any) -> DoorEvent:
+    return DoorEvent(outcome=outcome[0], reason=outcome[1], intent_id=outcome[2], **fields)
 
 
 door_events = st.builds(
@@ -45,7 +58,6 @@ door_events = st.builds(
     at=st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.timezones()),  # noqa: DTZ001
     door=st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
     outcome=_outcomes,
-    reason=st.sampled_from([RECOGNISED, *DenyReason]),
     track=st.none() | st.integers(1, 2**31),
     advice=_reasons,
     person_id=st.none() | _ids,
@@ -62,4 +74,7 @@ door_events = st.builds(
     clip_s=st.none() | _numbers,
     written=st.booleans(),
     event_id=st.none() | st.integers(1, 2**31),
+    factors=st.lists(st.sampled_from(["face", "pin", "card"]), unique=True).map(tuple),
+    trace=st.lists(_checks, max_size=3).map(tuple),
+    silent=st.booleans(),
 )

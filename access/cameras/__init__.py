@@ -47,15 +47,15 @@ def _device(settings: DeviceCameraSettings, clock: Clock) -> Camera:
 
 
 def _stream(settings: StreamCameraSettings, clock: Clock) -> Camera:
-    return _newest(settings, clock)
+    return _newest(settings, clock, stale_s=settings.stale_s, timestamps=settings.timestamps)
 
 
-def _newest(settings: DeviceCameraSettings | StreamCameraSettings, clock: Clock, **size: int) -> Camera:
+def _newest(settings: DeviceCameraSettings | StreamCameraSettings, clock: Clock, **options: Any) -> Camera:
     connect = partial(
         OpenCvCamera,
         settings.source,
         clock,
-        **size,
+        **options,
         open_timeout_s=settings.lost_s,
         # Half the limit leaves time for one reconnect before the camera counts as lost.
         read_timeout_s=settings.lost_s / 2,

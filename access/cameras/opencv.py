@@ -7,7 +7,8 @@ from typing import TypeGuard
 
 import cv2
 
-from models.domain import Frame
+from access.cameras.capture_time import CaptureTimes
+from models.domain import Frame, ImageArray
 from models.errors import CameraAbsentError, CameraLostError
 from models.ports import Clock
 
@@ -17,6 +18,9 @@ DEVICE_FOLDER = Path("/dev")
 DEVICE_PATTERNS = ("video*", "v4l/by-id/*")
 """Where Linux shows cameras; the names under by-id stay the same when the machine starts again."""
 
+NO_PTS = -(2.0**62)
+"""FFmpeg marks a picture without a time stamp with the smallest 64-bit number."""
+
 
 class OpenCvCamera:
     """Reads frames in the order they come. Wrap it in `NewestFrameCamera` for a door.
@@ -24,12 +28,17 @@ class OpenCvCamera:
     Streams have time limits of their own in the FFmpeg backend, so neither opening nor reading one waits for
     ever. A device has a fixed limit in its backend (10 s in V4L2).
 
+    Pictures of a stream that come late are left out (`access.cameras.capture_time`).
+
     Args:
         source: a device number, the absolute path of a device such as /dev/video0 or /dev/v4l/by-id/NAME, or
             an rtsp://, http:// or https:// address.
-        clock: stamps each frame when it has been decoded; a network camera's own delay is not in it.
+        clock: gives the frames their time: of a device when it was decoded, of a stream when it was taken,
+            as far as its time stamps tell.
         width, height: asked of a device, in pixels; it may give the nearest it has. Streams ignore them.
         open_timeout_s, read_timeout_s: limits for a stream, in seconds.
+        stale_s: a picture of a stream delayed by more than this many seconds is left out.
+        timestamps: whether a stream's time stamps can be believed.
     """
 
     def __init__(
@@ -41,12 +50,17 @@ class OpenCvCamera:
         height: int | None = None,
         open_timeout_s: float = 5.0,
         read_timeout_s: float = 2.5,
+        stale_s: float = 0.5,
+        timestamps: bool = True,
     ) -> None:
         self._source = source
         self._clock = clock
         self._size = (width, height)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._stale_s = stale_s
+        self._timestamps = timestamps
+        self._times: CaptureTimes | None = None
         self._capture: cv2.VideoCapture | None = None
         self._index = 0
 
@@ -63,6 +77,7 @@ class OpenCvCamera:
             capture.release()
             raise CameraAbsentError(self._advice())
         self._capture = capture
+        self._times = None if self._is_device() else CaptureTimes(self._stale_s)
         self._index = 0
         return self
 
@@ -76,21 +91,50 @@ class OpenCvCamera:
         """The next frame; a camera has no end.
 
         Raises:
-            CameraLostError: it is not open, or no frame came within the limit.
+            CameraLostError: it is not open, no frame came within the limit, or only late ones did.
         """
-        if self._capture is None:
+        capture = self._capture
+        if capture is None:
             raise CameraLostError("the camera is not open: enter it with `with` before reading")
+        begun_s = self._clock.monotonic_s()
+        while True:
+            asked_s = self._clock.monotonic_s()
+            image = self._read_picture(capture)
+            arrived_s = self._clock.monotonic_s()
+            captured_at_s = self._captured_at_s(capture, asked_s, arrived_s)
+            if captured_at_s is not None:
+                frame = Frame(image, captured_at_s, self._index)
+                self._index += 1
+                return frame
+            if arrived_s - begun_s > self._read_timeout_s:
+                raise CameraLostError(
+                    f"{shown_source(self._source)} delivers pictures more than {self._stale_s:g} s late: "
+                    "check the network; with a camera whose time stamps are wrong set camera.timestamps to "
+                    "false"
+                )
+
+    def _read_picture(self, capture: cv2.VideoCapture) -> ImageArray:
         try:
-            ok, image = self._capture.read()
+            ok, image = capture.read()
         except cv2.error as error:
             raise CameraLostError(f"{shown_source(self._source)} failed: {error}") from error
         if not ok or image is None:
             raise CameraLostError(
                 f"{shown_source(self._source)} stopped delivering: check its power and cable"
             )
-        frame = Frame(image, self._clock.monotonic_s(), self._index)
-        self._index += 1
-        return frame
+        picture: ImageArray = image
+        return picture
+
+    def _captured_at_s(self, capture: cv2.VideoCapture, asked_s: float, arrived_s: float) -> float | None:
+        """When the picture just read was taken; None when it came too late."""
+        if self._times is None:
+            return arrived_s
+        stamped = self._timestamps and capture.get(cv2.CAP_PROP_PTS) > NO_PTS
+        stamp_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if stamped else None
+        return self._times.captured_at_s(stamp_s, asked_s, arrived_s)
+
+    def _is_device(self) -> bool:
+        return isinstance(self._source, int) or _is_path(self._source)
 
     def _open(self, capture: cv2.VideoCapture) -> bool:
         try:
@@ -123,7 +167,7 @@ class OpenCvCamera:
 
     def _advice(self) -> str:
         shown = shown_source(self._source)
-        if isinstance(self._source, int) or _is_path(self._source):
+        if self._is_device():
             return (
                 f"{shown} could not be opened: is it plugged in, is another program using it, "
                 f"and may this user read it? {_devices_there()}"

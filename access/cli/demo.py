@@ -32,6 +32,7 @@ def demo(
     """
     # What recognises faces takes a second to import, and the shell imports every command.
     from access.demo import demonstration as show
+    from access.demo.acts import prepare_rules
     from access.demo.run import run_headless, run_in_browser
 
     console = console_of(ctx)
@@ -50,9 +51,11 @@ def demo(
         with console.progress("Enrolling them", None):
             show.enrol(settings, photos)
         site = stack.enter_context(open_site(settings))
+        with console.progress("Importing rules", None):
+            prepare_rules(site)
         guests = show.invite(visits, seed, show.names_in(site).values())
         if listener is None:
-            run_headless(console, site, guests)
+            run_headless(console, site, guests, seed)
         else:
             run_in_browser(console, site, guests, listener)
 

@@ -17,7 +17,9 @@ import cv2
 import numpy as np
 
 from access.assembly import build_loop
+from access.authorise import Authoriser
 from access.cameras.synthetic import SyntheticCamera
+from access.hardware.direct import DirectDriver
 from access.hardware.simulated import SimulatedLock
 from access.loop import DoorLoop
 from access.record import RegisterAudit
@@ -125,6 +127,12 @@ def name_of(position: int) -> str:
     return NAMES[position % len(NAMES)]
 
 
+def person_of(seed: int, name: str | None) -> SyntheticPerson:
+    """The synthetic person who was enrolled under a name; somebody who is not enrolled for None."""
+    position = 10 * ENROLLED if name is None else NAMES.index(name)
+    return SyntheticPerson(_person_seed(seed, position))
+
+
 def _person_seed(seed: int, position: int) -> int:
     return 100_000 * (seed + 1) + position
 
@@ -160,13 +168,22 @@ def enrol(settings: Settings, photos: Path) -> None:
         DoorwardError: the command failed; the message has its words.
     """
     ensure_weights(settings.weights.folder, settings.weights.source)
-    command = [sys.executable, "-m", "models.cli.app", "--home", str(settings.home), "--json"]
-    command += ["enroll", "--folder", str(photos), "--consent", CONSENT]
+    run_command(settings, ["enroll", "--folder", str(photos), "--consent", CONSENT])
+
+
+def run_command(settings: Settings, arguments: list[str]) -> None:
+    """Run a command of `doorward` on the demo's home, in a process of its own.
+
+    Raises:
+        DoorwardError: it failed; the message has its words.
+    """
+    command = [sys.executable, "-m", "models.cli.app", "--home", str(settings.home), "--json", *arguments]
     environment = os.environ | {"DOORWARD_WEIGHTS__FOLDER": str(settings.weights.folder)}
     environment.pop("DOORWARD_CONFIG", None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise DoorwardError(f"the demo's people could not be enrolled: {_words(done.stderr or done.stdout)}")
+        words = _words(done.stderr or done.stdout)
+        raise DoorwardError(f"`doorward {arguments[0]}` failed in the demo: {words}")
 
 
 def _words(text: str) -> str:
@@ -196,12 +213,13 @@ def receive(site: Site, guests: list[Guest]) -> Iterator[DemoVisit]:
         yield judge(guests[position], events[position], names)
 
 
-def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, SimulatedLock]:
-    """The demo's door: the real loop and audit, a simulated lock."""
+def door_of(site: Site, clock: Clock) -> tuple[DoorLoop, DirectDriver]:
+    """The demo's door: the real loop, rules and audit, a simulated lock."""
     view = site.view()
-    lock = SimulatedLock(clock)
+    lock = DirectDriver(SimulatedLock(clock), clock)
     audit = RegisterAudit(site.register)
-    return build_loop(site, lambda: view, clock, audit, lock), lock
+    rules = Authoriser(site.settings.door.id, lambda: view.access, site.register)
+    return build_loop(site, lambda: view, clock, audit=audit, lock=lock, authoriser=rules), lock
 
 
 def names_in(site: Site) -> dict[PersonId, str]:

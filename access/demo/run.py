@@ -8,6 +8,7 @@ from rich.table import Table
 
 from access import printing
 from access.demo import demonstration as show
+from access.demo.acts import ACTS, ActResult, play_acts
 from access.loop import DoorLoop
 from models.cli.output import Console, LineType
 from models.clock import SystemClock
@@ -18,8 +19,8 @@ from models.site import Site
 HEADINGS = ("visit", "who came", "outcome", "reason", "score", "margin", "")
 
 
-def run_headless(console: Console, site: Site, guests: list[show.Guest]) -> None:
-    """Receive everyone and say how it went: in a terminal by a table at the end, else by a line per visit.
+def run_headless(console: Console, site: Site, guests: list[show.Guest], seed: int) -> None:
+    """Receive everyone, play the acts, and say how it went: a table at the end, or a line for each.
 
     Raises:
         typer.Exit: with status 1, when a visit went wrong.
@@ -34,18 +35,50 @@ def run_headless(console: Console, site: Site, guests: list[show.Guest]) -> None
             console.emit(LineType.DEMO_VISIT, record, _line(record) if at_once else None)
             table.add_row(*_cells(record))
             advance(1)
-    summary = summarise(visited)
     if not at_once:
         console.show(table)
+    acted = _play_acts(console, site, seed)
+    summary = summarise(visited, acted)
     verdict = "[bold green]all right[/]" if summary["right"] else "[bold red]WRONG[/]"
     console.emit(
         LineType.DEMO_SUMMARY,
         summary,
         f"\n{summary['enrolled_granted']} of {summary['enrolled_visits']} enrolled visitors got in, "
-        f"{summary['strangers_granted']} of {summary['stranger_visits']} strangers did: {verdict}",
+        f"{summary['strangers_granted']} of {summary['stranger_visits']} strangers did, "
+        f"{summary['acts_right']} of {summary['acts']} scenes with rules went as they had to: {verdict}",
     )
     if not summary["right"]:
         raise typer.Exit(1)
+
+
+def _play_acts(console: Console, site: Site, seed: int) -> list[ActResult]:
+    """Play the acts at two doors; a line for each."""
+    console.show("\nTwo doors with rules: the front door by the face, the laboratory by face and PIN\n")
+    results = []
+    with console.progress("Scenes", len(ACTS)) as advance:
+        for result in play_acts(site, seed):
+            results.append(result)
+            record = act_record(result)
+            console.emit(LineType.DEMO_ACT, record, _act_line(record))
+            advance(1)
+    return results
+
+
+def act_record(result: ActResult) -> dict[str, object]:
+    """One act, ready for JSON."""
+    return {
+        "title": result.act.title,
+        "door": result.act.door,
+        "expected": [" ".join(each) for each in result.act.expected],
+        "happened": [" ".join(each) for each in result.happened],
+        "right": result.right,
+    }
+
+
+def _act_line(record: dict[str, object]) -> str:
+    happened = ", ".join(str(each) for each in record["happened"])  # type: ignore[attr-defined]
+    mark = "[green]right[/]" if record["right"] else "[bold red]WRONG[/]"
+    return f"{record['door']:10}  {record['title']:52}  {happened}  {mark}"
 
 
 def visit_record(visit: show.DemoVisit) -> dict[str, object]:
@@ -64,8 +97,8 @@ def visit_record(visit: show.DemoVisit) -> dict[str, object]:
     }
 
 
-def summarise(visited: list[show.DemoVisit]) -> dict[str, object]:
-    """How many of whom got in; `right` is True when every enrolled visitor did and no stranger."""
+def summarise(visited: list[show.DemoVisit], acted: list[ActResult]) -> dict[str, object]:
+    """How many of whom got in; `right`: every enrolled visitor did, no stranger, and every act went well."""
     enrolled = [visit for visit in visited if visit.guest.name is not None]
     strangers = [visit for visit in visited if visit.guest.name is None]
     return {
@@ -74,7 +107,9 @@ def summarise(visited: list[show.DemoVisit]) -> dict[str, object]:
         "enrolled_granted": sum(visit.right for visit in enrolled),
         "stranger_visits": len(strangers),
         "strangers_granted": sum(visit.granted_to is not None for visit in strangers),
-        "right": all(visit.right for visit in visited),
+        "acts": len(acted),
+        "acts_right": sum(result.right for result in acted),
+        "right": all(visit.right for visit in visited) and all(result.right for result in acted),
     }
 
 
@@ -103,7 +138,7 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], liste
         listener: where the page is served.
     """
     from access.display.live_page import LiveBoard, create_app, serve
-    from access.kiosk import stopped_by_signals
+    from access.signals import stopped_by_signals
 
     names = show.names_in(site)
     zone = site.settings.site.time_zone

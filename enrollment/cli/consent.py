@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from enrollment.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import consent_record
+from models.cli.names import PersonName
 from models.cli.output import Console, LineType, console_of
 from models.register.records import Consent, Person
 
@@ -68,8 +68,13 @@ def withdraw_consent(
                 f"Without consent nothing may be kept: delete all that is kept of {person.name} for good?"
             )
             typer.confirm(question, abort=True)
-        roster.erase(name)
-    console.emit(LineType.ERASURE, {"person_id": person.person_id}, f"{escape(person.name)} is erased.")
+        receipt = roster.erase(name)
+    console.emit(
+        LineType.ERASURE,
+        {"person_id": person.person_id, "receipt": receipt},
+        f"{escape(person.name)} is erased. The receipt for it, signed with the site's key:\n\n"
+        f"{escape(receipt)}",
+    )
 
 
 def _show_newest(console: Console, person: Person, consent: Consent) -> None:

@@ -13,12 +13,16 @@ from sqlalchemy import select
 
 from models.domain import PersonId
 from models.errors import InputError
+from models.register import chains
 from models.register.faults import damaged_rows
 from models.register.records import Change, ChangeAction, SubjectKind
 from models.register.schema import ChangeRow
+from models.register.sealing import Part
 from models.register.session import RegisterSession, table_of
 
 MAX_ACTOR_LENGTH = 100
+CHANGE = "change"
+"""The kind of a change's event in the chain `site`, and the name of what is sealed of it."""
 
 SUBJECTS = {
     ChangeAction.PERSON_ADDED: SubjectKind.PERSON,
@@ -31,6 +35,22 @@ SUBJECTS = {
     ChangeAction.RELEASE_OVERRIDDEN: SubjectKind.RELEASE,
     ChangeAction.RELEASE_ACTIVATED: SubjectKind.RELEASE,
     ChangeAction.KEY_ROTATED: SubjectKind.KEY,
+    ChangeAction.RULES_SET: SubjectKind.RULES,
+    ChangeAction.GROUPS_CHANGED: SubjectKind.PERSON,
+    ChangeAction.ACCESS_CHANGED: SubjectKind.PERSON,
+    ChangeAction.PIN_SET: SubjectKind.PERSON,
+    ChangeAction.PIN_REMOVED: SubjectKind.PERSON,
+    ChangeAction.CARD_ADDED: SubjectKind.PERSON,
+    ChangeAction.CARD_REMOVED: SubjectKind.PERSON,
+    ChangeAction.FACE_REFUSED: SubjectKind.PERSON,
+    ChangeAction.FACE_ALLOWED: SubjectKind.PERSON,
+    ChangeAction.LOCKOUT_CLEARED: SubjectKind.PERSON,
+    ChangeAction.PASSAGES_FORGIVEN: SubjectKind.PERSON,
+    ChangeAction.EVERYBODY_FORGIVEN: SubjectKind.SITE,
+    ChangeAction.LOCKDOWN_STARTED: SubjectKind.PLAN,
+    ChangeAction.LOCKDOWN_ENDED: SubjectKind.PLAN,
+    ChangeAction.FIRE_RELEASE_STARTED: SubjectKind.DOOR,
+    ChangeAction.FIRE_RELEASE_ENDED: SubjectKind.DOOR,
 }
 """What each action is done to."""
 
@@ -87,6 +107,17 @@ def record_change(
         new=None if new is None else dict(new),
     )
     session.add(row)
+    session.flush()
+    append_change(session, row)
+
+
+def append_change(session: RegisterSession, row: ChangeRow) -> None:
+    """Add a change to the chain `site`: what was done in public, to whom and by whom sealed."""
+    values = {"action": row.action, "change_id": row.change_id, "subject_kind": row.subject_kind}
+    person = row.subject_id if row.subject_kind == SubjectKind.PERSON else None
+    content = {"actor": row.actor, "subject_id": row.subject_id, "old": row.old, "new": row.new}
+    part = Part(CHANGE, person, content)
+    chains.append(session, session.keys, chains.SITE, at=row.at, kind=CHANGE, values=values, parts=[part])
 
 
 def list_changes(

@@ -2,18 +2,18 @@
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.errors import ModelMismatchError, RegisterError, RegisterTamperedError, ReleaseError
+from models.register import site_key
 from models.register.macs import RowValues
+from models.register.person_access import refuse_refused_face
 from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
 from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
 from models.register.session import RegisterSession, table_of
-from models.storage.keys import Cipher
 
 # The format of stored crops. Not `models.vision.alignment.CROP_PX`: what is on disk does not change with it.
 CROP_SHAPE = (112, 112, 3)
@@ -25,8 +25,10 @@ def insert_faces(session: RegisterSession, person_id: PersonId, faces: Sequence[
     """Store each crop with its template.
 
     Raises:
+        FaceRefusedError: the person does not want a face stored.
         ModelMismatchError: the templates are not of the active network: no search would ever find them.
     """
+    refuse_refused_face(session, person_id)
     in_force = session.state().active_model_id
     for face in faces:
         if in_force not in (None, face.embedding.model_id):
@@ -137,6 +139,14 @@ def count_crops(session: RegisterSession, person_id: PersonId) -> int:
     return session.scalar(query) or 0
 
 
+def delete_faces(session: RegisterSession, person_id: PersonId) -> int:
+    """Delete the templates and crops of a person; returns how many crops there were."""
+    count = count_crops(session, person_id)
+    for table in (TemplateRow, CropRow):
+        session.delete_rows(table, table.person_id == person_id)
+    return count
+
+
 def replace_templates(session: RegisterSession, model_id: str, embeddings: Sequence[CropEmbedding]) -> None:
     """Replace the templates of a network for the same crops; crops erased in the meantime are skipped.
 
@@ -166,16 +176,6 @@ def names_of_crops(session: RegisterSession, ids: Sequence[str]) -> list[str]:
     people = select(CropRow.person_id).where(CropRow.crop_id.in_(ids))
     query = select(PersonRow.name).where(PersonRow.person_id.in_(people)).order_by(PersonRow.name_key)
     return list(session.scalars(query))
-
-
-def encrypt_again(table: Table, row: dict[str, Any], old: Cipher, new: Cipher) -> int:
-    """Encrypt the values of a row anew, from one key to another; returns how many bytes that were."""
-    if table.name not in ENCRYPTED:
-        return 0
-    column, place_of = ENCRYPTED[table.name]
-    place = place_of(row)
-    row[column] = new.encrypt(old.decrypt(row[column], place), place)
-    return len(row[column])
 
 
 def _insert_template(
@@ -217,5 +217,6 @@ def _template_place(row: RowValues) -> str:
 ENCRYPTED: dict[str, tuple[str, Callable[[RowValues], str]]] = {
     "crops": ("image", _crop_place),
     "templates": ("vector", _template_place),
+    "site_keys": ("box", site_key.place_of),
 }
 """By table: the encrypted column, and what its value is bound to."""

@@ -6,15 +6,16 @@ import uuid
 from collections.abc import Set
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from models.domain import PersonId
 from models.errors import ConsentError, DuplicatePersonError, InputError, UnknownPersonError
 from models.register import changes
+from models.register.access_schema import OF_PERSON
 from models.register.faults import damaged_rows
 from models.register.records import Consent, Person, PersonOverview, PersonStatus, Purpose
-from models.register.schema import ConsentRow, CropRow, EventRow, PersonRow, TemplateRow
+from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
 from models.register.session import RegisterSession, table_of
 
 MAX_NAME_LENGTH = 200
@@ -139,10 +140,23 @@ def insert_consent(
     Raises:
         ConsentError: there is no text, or recognition is not among the purposes.
     """
-    if not text.strip():
-        raise ConsentError("consent needs its text: the text that the person agreed to")
     if Purpose.RECOGNITION not in purposes:
         raise ConsentError("consent must cover recognition: without it nobody can be enrolled")
+    _add_consent(session, person_id, text, purposes, at)
+
+
+def insert_consent_without_face(
+    session: RegisterSession, person_id: PersonId, text: str, at: datetime
+) -> None:
+    """Record what a person agreed to of whom no face is kept. Raises ConsentError: there is no text."""
+    _add_consent(session, person_id, text, frozenset(), at)
+
+
+def _add_consent(
+    session: RegisterSession, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime
+) -> None:
+    if not text.strip():
+        raise ConsentError("consent needs its text: the text that the person agreed to")
     row = ConsentRow(person_id=person_id, text=text.strip(), purposes=sorted(map(str, purposes)), given_at=at)
     session.add(row)
 
@@ -171,14 +185,14 @@ def consents_of(session: RegisterSession, person_id: PersonId) -> list[Consent]:
 def erase_person(session: RegisterSession, person_id: PersonId) -> str:
     """Delete all data of a person. Raises UnknownPersonError.
 
+    Their events are anonymised apart (`models.register.erasure`).
+
     Returns:
-        The random id that their events and changes have now.
+        The random id that their events and changes are to have from now on.
     """
     person_row(session, person_id)
     random_id = uuid.uuid4().hex
-    for column in (EventRow.person_id, EventRow.runner_up_id):
-        session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
-    for table in (TemplateRow, CropRow, ConsentRow, PersonRow):
+    for table in (TemplateRow, CropRow, ConsentRow, *OF_PERSON, PersonRow):
         session.delete_rows(table, table.person_id == person_id)
     changes.forget_person(session, person_id, random_id)
     return random_id

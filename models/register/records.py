@@ -8,6 +8,7 @@ from typing import Any
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.events import DoorEvent
+from models.register.access_records import PersonCredentials
 
 
 class PersonStatus(StrEnum):
@@ -98,6 +99,22 @@ class ChangeAction(StrEnum):
     RELEASE_OVERRIDDEN = "release_overridden"
     RELEASE_ACTIVATED = "release_activated"
     KEY_ROTATED = "key_rotated"
+    RULES_SET = "rules_set"
+    GROUPS_CHANGED = "groups_changed"
+    ACCESS_CHANGED = "access_changed"
+    PIN_SET = "pin_set"
+    PIN_REMOVED = "pin_removed"
+    CARD_ADDED = "card_added"
+    CARD_REMOVED = "card_removed"
+    FACE_REFUSED = "face_refused"
+    FACE_ALLOWED = "face_allowed"
+    LOCKOUT_CLEARED = "lockout_cleared"
+    PASSAGES_FORGIVEN = "passages_forgiven"
+    EVERYBODY_FORGIVEN = "everybody_forgiven"
+    LOCKDOWN_STARTED = "lockdown_started"
+    LOCKDOWN_ENDED = "lockdown_ended"
+    FIRE_RELEASE_STARTED = "fire_release_started"
+    FIRE_RELEASE_ENDED = "fire_release_ended"
 
 
 class SubjectKind(StrEnum):
@@ -106,6 +123,10 @@ class SubjectKind(StrEnum):
     PERSON = "person"
     RELEASE = "release"
     KEY = "key"
+    RULES = "rules"
+    PLAN = "plan"
+    DOOR = "door"
+    SITE = "site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +164,7 @@ class PersonFile:
         templates: of these pictures, by every network that ever served this site.
         events: in which this person was the most alike or the next most alike, oldest first.
         changes: of this person, oldest first.
+        credentials: groups, validity, which PINs, cards, failures and passages.
     """
 
     person: Person
@@ -151,6 +173,7 @@ class PersonFile:
     templates: tuple[CropEmbedding, ...]
     events: tuple[DoorEvent, ...]
     changes: tuple[Change, ...]
+    credentials: PersonCredentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,69 @@
-"""`Register`: the database of people, faces, events and releases; each method is one transaction."""
+"""`Register`: the database of people, faces, events and releases; each method is one transaction.
 
-from collections.abc import Collection, Mapping, Sequence, Set
+The active release, and what a door loads: `models.register.active_release`. Rules and groups:
+`models.register.access_rules`. PINs, cards and refused faces: `models.register.credentials`.
+"""
+
+from collections.abc import Collection, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from models.domain import PersonId, Template
-from models.errors import InputError, RegisterChangedError, RegisterError, RevokedPersonError
-from models.events import DoorEvent
-from models.register import changes, events, faces, people, release_records, releases, retention, state
+from models.errors import (
+    ConsentError,
+    InputError,
+    RegisterChangedError,
+    RegisterError,
+    RevokedPersonError,
+)
+from models.register import (
+    chains,
+    changes,
+    closing,
+    events,
+    faces,
+    people,
+    person_access,
+    release_records,
+    retention,
+    state,
+)
+from models.register.access_rules import AccessRules
+from models.register.active_release import ActiveRelease
 from models.register.connection import RegisterConnection
+from models.register.credentials import Credentials, person_credentials
+from models.register.erasure import erase_events
+from models.register.log import EventLog
 from models.register.records import (
-    Calibration,
     Change,
     ChangeAction,
     Consent,
-    CropEmbedding,
     EnrolledFace,
-    GateAttempt,
     Person,
     PersonFile,
     PersonOverview,
     PersonStatus,
     Purpose,
-    ReleaseRecord,
-    Snapshot,
     StoredCrop,
 )
-from models.register.schema import ChangeRow, ConsentRow, EventRow, PersonRow
-from models.register.session import RegisterSession, authenticated_tables, table_of
+from models.register.schema import ChangeRow, ConsentRow, PersonRow
+from models.register.session import RegisterSession, table_of
 from models.storage.keys import KeyFile
 
 BUSY_TIMEOUT_S = 5.0
 
-DOOR_TABLES = tuple(
-    table for table in authenticated_tables() if table.name not in ("changes", "gate_attempts")
-)
-"""What a door checks as a whole when it loads: not the logs, which grow with time and decide nothing."""
 CONSENT_TABLES = (table_of(PersonRow), table_of(ConsentRow))
 
 
-class Register:
-    """People, consent, templates, crops, events and the active release. Safe to share between threads.
+class Register(ActiveRelease, AccessRules, Credentials, EventLog):
+    """People, consent, templates, crops, rules, events and the active release. Safe to share between threads.
 
     Open it with `Register.open`. The change log names who made each change: see `acting_as`.
 
     Every method may raise RegisterLockedError, StorageFullError, RegisterError.
     """
-
-    def __init__(self, connection: RegisterConnection, actor: str) -> None:
-        """Take an open connection; call `open` instead."""
-        self._connection = connection
-        self._actor = changes.check_actor(actor)
 
     @classmethod
     def open(
@@ -197,6 +208,7 @@ class Register:
             people.insert_consent(session, person.person_id, consent_text, purposes, at)
             faces.insert_faces(session, person.person_id, enrolled)
             state.bump_revision(session)
+            state.bump_rules(session)
             self._record_change(
                 session,
                 ChangeAction.PERSON_ADDED,
@@ -229,11 +241,13 @@ class Register:
 
         Raises:
             UnknownPersonError: nobody has that id.
-            ConsentError: no consent is on record, or the new one has no text.
+            ConsentError: no consent to recognition is on record, or the new one has no text.
+            FaceRefusedError: the person does not want a face stored.
         """
         with self._connection.writing() as session:
             if consent_text is None:
-                people.consent_of(session, person_id)
+                if Purpose.RECOGNITION not in people.consent_of(session, person_id).purposes:
+                    raise ConsentError("the consent does not cover recognition: give the text of a new one")
             else:
                 self._insert_consent(session, person_id, consent_text, purposes, at)
             before = faces.count_crops(session, person_id)
@@ -252,7 +266,13 @@ class Register:
     def set_consent(
         self, person_id: PersonId, text: str, purposes: Set[Purpose], at: datetime | None = None
     ) -> None:
-        """Record what a person agrees to from now on. Raises UnknownPersonError, ConsentError."""
+        """Record what a person agrees to from now on.
+
+        Raises:
+            UnknownPersonError: nobody has that id.
+            ConsentError: no text, or recognition is not covered.
+            FaceRefusedError: the person does not want the face recognised.
+        """
         with self._connection.writing() as session:
             self._insert_consent(session, person_id, text, purposes, at)
 
@@ -264,6 +284,7 @@ class Register:
                 raise RevokedPersonError(f"{row.name} was revoked for good: erase the person and enrol anew")
             before, row.status = row.status, status
             state.bump_revision(session)
+            state.bump_rules(session)
             if before != status:
                 self._record_change(
                     session,
@@ -284,16 +305,28 @@ class Register:
                 tuple(faces.embeddings_of(session, person_id)),
                 tuple(events.events_of(session, person_id)),
                 tuple(changes.list_changes(session, person_id=person_id)),
+                person_credentials(session, person_id),
             )
 
-    def erase(self, person_id: PersonId) -> None:
-        """Delete all data of a person; events and changes keep a random id. Raises UnknownPersonError."""
+    def erase(self, person_id: PersonId) -> str:
+        """Delete all data of a person; events and changes keep a random id.
+
+        Returns:
+            The receipt: a signed note (`models.audit.checkpoint`) that says how many parts of events were
+            deleted and when, and not whose.
+
+        Raises:
+            UnknownPersonError: nobody has that id.
+        """
         with self._connection.writing() as session:
             random_id = people.erase_person(session, person_id)
             release_records.forget_learner(session, person_id)
             state.bump_revision(session)
+            state.bump_rules(session)
             self._record_change(session, ChangeAction.PERSON_ERASED, random_id)
+            receipt = erase_events(session, person_id, random_id)
         self._connection.empty_log()
+        return receipt
 
     # --- faces --------------------------------------------------------------------------------------------
 
@@ -320,43 +353,6 @@ class Register:
             session.check_complete()
             return faces.crops_lacking_templates(session, model_id)
 
-    # --- events -------------------------------------------------------------------------------------------
-
-    def append_event(self, event: DoorEvent) -> int:
-        """Write one event and return its number; on return it survives a power cut."""
-        with self._connection.writing() as session:
-            return events.append_event(session, event)
-
-    def events(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        door: str | None = None,
-        person_id: PersonId | None = None,
-        outcome: str | None = None,
-        limit: int | None = None,
-    ) -> list[DoorEvent]:
-        """Return the newest `limit` matching events of the time [since, until), oldest first."""
-        with self._connection.reading() as session:
-            return events.list_events(
-                session,
-                since=since,
-                until=until,
-                door=door,
-                person_id=person_id,
-                outcome=outcome,
-                limit=limit,
-            )
-
-    def delete_events(self, before: datetime, limit: int) -> int:
-        """Delete the oldest `limit` events of the time before `before`; returns how many there were.
-
-        A small limit keeps the door from waiting: call it until it returns less than the limit.
-        """
-        with self._connection.writing() as session:
-            return retention.delete_before(session, EventRow.event_id, EventRow.at, before, limit)
-
     # --- the change log -----------------------------------------------------------------------------------
 
     def changes(
@@ -372,20 +368,13 @@ class Register:
             return changes.list_changes(session, since=since, until=until, person_id=person_id, limit=limit)
 
     def delete_changes(self, before: datetime, limit: int) -> int:
-        """Delete the oldest `limit` changes of the time before `before`, as `delete_events` does."""
-        with self._connection.writing() as session:
-            return retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
+        """Delete the oldest `limit` changes of the time before `before`, as `delete_events` does.
 
-    def _record_change(
-        self,
-        session: RegisterSession,
-        action: ChangeAction,
-        subject_id: str,
-        *,
-        old: Mapping[str, Any] | None = None,
-        new: Mapping[str, Any] | None = None,
-    ) -> None:
-        changes.record_change(session, self._actor, action, subject_id, old=old, new=new)
+        Their events in the chain `site` go with them, by whole days.
+        """
+        with self._connection.writing() as session:
+            deleted = retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
+            return max(deleted, closing.prune(session, chains.SITE, before, limit))
 
     def _insert_consent(
         self,
@@ -396,6 +385,7 @@ class Register:
         at: datetime | None,
     ) -> None:
         before = people.purposes_of(session, person_id)
+        person_access.refuse_refused_face(session, person_id)
         people.insert_consent(session, person_id, text, purposes, at or datetime.now(UTC))
         self._record_change(
             session,
@@ -404,142 +394,6 @@ class Register:
             old=None if before is None else {"purposes": before},
             new={"purposes": people.purposes_of(session, person_id)},
         )
-
-    # --- releases and thresholds --------------------------------------------------------------------------
-
-    def gallery_revision(self) -> int:
-        """Return the revision; it grows when people, templates, release or thresholds change."""
-        with self._connection.reading() as session:
-            return session.state().gallery_revision
-
-    def active_release_id(self) -> str | None:
-        """Return the active release's id; None until one was activated: then the pretrained one is active."""
-        with self._connection.reading() as session:
-            return session.state().active_release_id
-
-    def snapshot(self, release_id: str, model_id: str) -> Snapshot:
-        """Read all that a door needs for a release in one transaction.
-
-        Raises:
-            RegisterTamperedError: a row of any table was added, removed or put back without the key, or one
-                that is needed here was changed.
-        """
-        with self._connection.reading() as session:
-            row = session.state()
-            templates = faces.templates_of(session, model_id, (PersonStatus.ACTIVE,))
-            session.check_complete(*DOOR_TABLES)
-            return Snapshot(
-                gallery_revision=row.gallery_revision,
-                active_release_id=row.active_release_id,
-                templates=tuple(templates),
-                calibration=releases.latest_calibration(session, release_id),
-            )
-
-    def prepare_templates(self, model_id: str, embeddings: Sequence[CropEmbedding]) -> None:
-        """Store templates of a network that is not active: doors see them once it is.
-
-        Call it for some crops at a time: it holds the write lock, which doors need for every event.
-
-        Args:
-            model_id: the network.
-            embeddings: of stored crops; they replace what the network said of the same crops before. Crops
-                that were erased in the meantime are skipped.
-
-        Raises:
-            ReleaseError: the network is the active one, or an embedding is of another.
-        """
-        with self._connection.writing_chunk() as session:
-            releases.prepare_templates(session, model_id, embeddings)
-
-    def activate_release(
-        self, release_id: str, model_id: str, *, instead_of: Collection[str | None] | None = None
-    ) -> int:
-        """Make a release active whose templates were prepared; returns the new revision.
-
-        The templates of other networks stay, so that a rollback is this call with the other name.
-
-        Args:
-            release_id: of a release whose files are on disk.
-            model_id: its network.
-            instead_of: the ids of which one must be the active release until then; None takes any.
-
-        Raises:
-            RegisterChangedError: the active release is none of `instead_of`.
-            ReleaseError: a crop has no template of the network (`crops_lacking_templates`).
-        """
-        with self._connection.writing() as session:
-            before = session.state().active_release_id
-            revision = releases.activate(session, release_id, model_id, instead_of=instead_of)
-            self._record_change(
-                session,
-                ChangeAction.RELEASE_ACTIVATED,
-                release_id,
-                old={"release": before},
-                new={"release": release_id},
-            )
-            return revision
-
-    def save_calibration(self, calibration: Calibration) -> int:
-        """Store what was fitted to a gallery; returns the new revision, at which doors look thresholds up."""
-        with self._connection.writing() as session:
-            before = releases.latest_calibration(session, calibration.release_id)
-            revision = releases.save_calibration(session, calibration)
-            self._record_change(
-                session,
-                ChangeAction.CALIBRATION_STORED,
-                calibration.release_id,
-                old=None if before is None else _shown(before),
-                new=_shown(calibration),
-            )
-            return revision
-
-    def latest_calibration(self, release_id: str) -> Calibration | None:
-        """Return the newest calibration of a release; None before the first."""
-        with self._connection.reading() as session:
-            return releases.latest_calibration(session, release_id)
-
-    def record_release(self, record: ReleaseRecord) -> None:
-        """Store a release that was made here; no other one is loaded. Raises ReleaseError: it is stored."""
-        with self._connection.writing() as session:
-            release_records.insert_release(session, record)
-            self._record_change(
-                session,
-                ChangeAction.RELEASE_RECORDED,
-                record.release_id,
-                new={"passed": record.passed, "parent": record.parent},
-            )
-
-    def release_record(self, release_id: str) -> ReleaseRecord | None:
-        """Return what is recorded of a release; None when it was not made here."""
-        with self._connection.reading() as session:
-            return release_records.record_of(session, release_id)
-
-    def release_records(self) -> list[ReleaseRecord]:
-        """Return all releases that were made here, oldest first."""
-        with self._connection.reading() as session:
-            return release_records.all_records(session)
-
-    def record_override(self, release_id: str, reason: str) -> None:
-        """Store why a release is used that the gate did not let through.
-
-        Raises:
-            ReleaseError: it was not made here, or there is no reason.
-        """
-        with self._connection.writing() as session:
-            release_records.record_override(session, release_id, reason)
-            self._record_change(
-                session, ChangeAction.RELEASE_OVERRIDDEN, release_id, new={"reason": reason.strip()}
-            )
-
-    def record_attempt(self, attempt: GateAttempt) -> None:
-        """Store that the gate judged a challenger."""
-        with self._connection.writing() as session:
-            release_records.insert_attempt(session, attempt)
-
-    def count_attempts(self, champion: str) -> int:
-        """Return how many challengers the gate has judged against a release."""
-        with self._connection.reading() as session:
-            return release_records.count_attempts(session, champion)
 
     # --- copies -------------------------------------------------------------------------------------------
 
@@ -571,10 +425,3 @@ class Register:
             RegisterTamperedError: a row was changed without the key.
         """
         return self._connection.rotate_key(self._actor)
-
-
-def _shown(calibration: Calibration) -> dict[str, Any]:
-    """What the change log keeps of a calibration: how many people, and the thresholds of that day."""
-    purposes = ("identify", "verify", "duplicate")
-    found = {name: calibration.details[name]["threshold"] for name in purposes if name in calibration.details}
-    return {"people": calibration.people, **found}

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.sql.elements import ColumnElement
 
 from models.errors import RegisterError, RegisterTamperedError
+from models.register import access_schema  # noqa: F401 - `authenticated_tables` has to know its tables
 from models.register.macs import MAC, SUM_MODULUS, Keyring
 from models.register.schema import AuthenticatedBase, Base, StateRow
 from models.storage.keys import Cipher

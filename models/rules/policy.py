@@ -89,7 +89,7 @@ class TwoPersonDoor:
     Attributes:
         door: its name.
         group: the second person must be of this group; `everyone` for any.
-        within_s: so many seconds may lie between the two.
+        within_s: at most so many seconds may lie between the two.
     """
 
     door: str
@@ -124,8 +124,9 @@ class PassbackZone:
         minutes: of `timed`.
         reset_hours: an entry older than this is forgotten, at most 168.
         exempt_group: nobody of it is refused; empty for none.
-        confirmed: an entry counts only when the door was opened, where it has a contact.
-        when_offline: what to do while the zone's other doors cannot be reached.
+        confirmed: a passage counts only when the door was opened, where it has a contact.
+        when_offline: what to do while the zone's other doors cannot be reached: hard goes on with the mode,
+            soft lets in and notes it, off does not look.
     """
 
     name: str

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from models.domain import DenyReason, PersonId, Trace
 from models.rules.factors import Factor, Way
+from models.rules.policy import EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class PersonAccess:
         valid_from, valid_until: [from, until), with their zone; None without a limit.
         longer_unlock: doors stay unlocked longer for this person.
         second_factor: the face alone is not enough, for a known lookalike of somebody for example.
-        has_pin, has_card: what the person could show.
+        has_pin, has_card, has_face: what the person could show.
     """
 
     person_id: PersonId
@@ -30,6 +31,16 @@ class PersonAccess:
     second_factor: bool = False
     has_pin: bool = False
     has_card: bool = False
+    has_face: bool = True
+
+    def is_in(self, group: str) -> bool:
+        """Return whether the person is in a group: in `everyone` always, in an empty name never."""
+        return group == EVERYONE or (group != "" and group in self.groups)
+
+    def can_show(self, way: Way) -> bool:
+        """Return whether the person has every factor of a way."""
+        has = {Factor.FACE: self.has_face, Factor.PIN: self.has_pin, Factor.CARD: self.has_card}
+        return all(has[factor] for factor in way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,7 @@ class DoorState:
         failures: of the person who asks.
         passages: of the person who asks, one per zone; a zone without one is unknown, and never refuses.
         zones_reached: False while what happens at other doors is not known here.
+        attack_detection: True where pictures are checked for attacks: more attempts may fail then.
     """
 
     lockdowns: tuple[Lockdown, ...] = ()
@@ -116,6 +128,7 @@ class DoorState:
     failures: Failures = Failures()
     passages: tuple[Passage, ...] = ()
     zones_reached: bool = True
+    attack_detection: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,8 @@ class Verdict:
     Attributes:
         reason: why not; None when the person may pass.
         trace: every check that was made, in order; the last one failed when there is a reason.
-        ways: what would be enough here and now, the shortest first; to prompt for what is missing.
+        ways: what would be enough here and now, the shortest first; to prompt for what is missing. Those that
+            the person could show, where there are any; empty when no way would be enough.
         longer: the door is to stay unlocked longer.
         notes: what is to be recorded though it refuses nobody, such as `anti_passback` in a soft zone.
     """

@@ -53,6 +53,8 @@ class StreamCameraSettings(_LiveCamera):
     """The kind of camera; found from `source` when it is not given."""
     source: str = Field(min_length=1)
     """The address: `rtsp://`, `http://` or `https://`, with user name and password if the camera asks."""
+    timestamps: bool = True
+    """Find late pictures by the stream's time stamps; `false` for a camera whose stamps are wrong."""
 
 
 class ClipCameraSettings(_Camera):

@@ -13,15 +13,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from models.errors import ConfigError
-from models.settings.base import KIND, kind_of, without_password
-from models.settings.camera import ClipCameraSettings, FolderCameraSettings
+from models.settings.base import KIND, Section, kind_of, without_password
 from models.settings.settings import (
     ENV_DELIMITER,
     ENV_PREFIX,
+    LISTS,
     Settings,
     keys_of,
     sections,
@@ -47,6 +48,9 @@ SERVICE_LINK = re.compile(
     r"PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """What Kubernetes sets in containers beside a service that is named doorward, or doorward-something."""
+
+SECRETS = frozenset({"password", "key", "previous_key"})
+"""Settings that no message shows, not even where they are wrong."""
 
 RENAMED = {
     "promise": "error_rates",
@@ -89,6 +93,10 @@ def load_settings(home: Path | None = None, config: Path | None = None) -> Setti
         settings = Settings(home=home, **values)
     except ValidationError as error:
         raise ConfigError(_explain(error, path)) from error
+    except SettingsError as error:  # a list in a variable that is no JSON
+        raise ConfigError(
+            f'{error}: in the environment a list is written as JSON, such as ["en", "de"]'
+        ) from error
     return _under_home(settings)
 
 
@@ -110,11 +118,23 @@ def _refuse_unknown_keys(values: Mapping[str, Any], path: Path) -> None:
     known = sections()
     for key in _dotted(values):
         section, _, name = key.partition(".")
+        if section in LISTS:
+            _refuse_unknown_list_keys(section, values[section], path)
+            continue
         renamed = _renamed(key)
         if renamed is not None:
             raise ConfigError(f"{path}: the setting {key} is called {renamed} now: write that")
         if section not in known or (name and name not in keys_of(section)):
             raise ConfigError(f"{path}: there is no setting {key}{_nearest(key)}")
+
+
+def _refuse_unknown_list_keys(section: str, tables: Any, path: Path) -> None:
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise ConfigError(f"{path}: {section} is a table that may stand several times: write [[{section}]]")
+    known = list(LISTS[section].model_fields)
+    for key in (key for table in tables for key in table if key not in known):
+        (nearest,) = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+        raise ConfigError(f"{path}: there is no setting {section}.{key}; did you mean {section}.{nearest}?")
 
 
 def _renamed(key: str) -> str | None:
@@ -171,33 +191,32 @@ def _explain_value(detail: ErrorDetails, path: Path) -> str:
     else:
         given, allowed = detail["input"], detail["msg"][0].lower() + detail["msg"][1:]
     key = ".".join(parts)
+    if parts[-1] in SECRETS:
+        given = SecretStr("")
     if detail["type"] == "extra_forbidden" and kind is not None:
         having = ", ".join(str(name) for name, each in kinds.items() if parts[1] in each.model_fields)
         allowed = f"a {parts[0]} of kind {kind} has no such setting, only one of kind {having}"
-    if detail["type"] == "value_error" and isinstance(given, Mapping):
+    if (detail["type"] == "value_error" or parts[0] in LISTS) and isinstance(given, Mapping | list):
         return f"{key}: {allowed.removeprefix('value error, ')} (in {path})"
     shown = without_password(repr(given))
-    return f"{key} = {shown}: {without_password(allowed)} (in {path} or {variable_name(key)})"
+    places = path if parts[0] in LISTS else f"{path} or {variable_name(key)}"
+    return f"{key} = {shown}: {without_password(allowed)} (in {places})"
 
 
 def _under_home(settings: Settings) -> Settings:
     """The same settings with every path absolute."""
-    home, weights, storage, camera = settings.home, settings.weights, settings.storage, settings.camera
-    display = settings.display
-    if display.socket is not None:
-        display = display.model_copy(update={"socket": home / display.socket.expanduser()})
-    if isinstance(camera, ClipCameraSettings | FolderCameraSettings):
-        camera = camera.model_copy(update={"source": home / camera.source.expanduser()})
-    return settings.model_copy(
-        update={
-            "camera": camera,
-            "display": display,
-            "weights": weights.model_copy(update={"folder": home / weights.folder.expanduser()}),
-            "storage": storage.model_copy(
-                update={
-                    "database": str(home / Path(storage.database).expanduser()),
-                    "key_file": home / storage.key_file.expanduser(),
-                }
-            ),
-        }
-    )
+    tables: dict[str, Any] = {}
+    for name, table in settings:
+        if isinstance(table, Section):
+            tables[name] = _paths_under(settings.home, table)
+        elif isinstance(table, tuple):
+            tables[name] = tuple(_paths_under(settings.home, each) for each in table)
+    database = str(settings.home / Path(settings.storage.database).expanduser())
+    tables["storage"] = tables["storage"].model_copy(update={"database": database})
+    return settings.model_copy(update=tables)
+
+
+def _paths_under(home: Path, table: Section) -> Section:
+    """The same table with every path absolute."""
+    paths = {key: value for key, value in table if isinstance(value, Path)}
+    return table.model_copy(update={key: home / path.expanduser() for key, path in paths.items()})

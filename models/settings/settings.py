@@ -16,9 +16,13 @@ from models.settings.display import DisplaySettings
 from models.settings.door import DoorSettings
 from models.settings.error_rates import ErrorRateSettings
 from models.settings.faces import DetectorSettings, QualitySettings
+from models.settings.integrations import MqttSettings, Webhooks, WebhookSettings
 from models.settings.lock import LockSettings, SimulatedLockSettings
 from models.settings.log import LogSettings
+from models.settings.metrics import MetricsSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
+from models.settings.osdp import NoPanelSettings, PanelSettings
+from models.settings.reader import NoReaderSettings, ReaderSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
 
@@ -38,6 +42,8 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     camera: CameraSettings = SyntheticCameraSettings()
     lock: LockSettings = SimulatedLockSettings()
+    reader: ReaderSettings = NoReaderSettings()
+    panel: PanelSettings = NoPanelSettings()
     detector: DetectorSettings = DetectorSettings()
     quality: QualitySettings = QualitySettings()
     decision: DecisionSettings = DecisionSettings()
@@ -47,6 +53,9 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     display: DisplaySettings = DisplaySettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    mqtt: MqttSettings = MqttSettings()
+    webhook: Webhooks = ()
 
     @classmethod
     def settings_customise_sources(
@@ -71,6 +80,10 @@ def sections() -> dict[str, tuple[type[Section], ...]]:
     """The tables of the settings file by name; where a table may be of several kinds, a class for each."""
     found = {name: section_classes(field.annotation) for name, field in Settings.model_fields.items()}
     return {name: classes for name, classes in found.items() if classes}
+
+
+LISTS: dict[str, type[Section]] = {"webhook": WebhookSettings}
+"""Tables that may stand several times, as `[[webhook]]`; the environment cannot set them."""
 
 
 def keys_of(section: str) -> list[str]:

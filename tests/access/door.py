@@ -7,25 +7,31 @@ from pathlib import Path
 
 import numpy as np
 
+from access.authorise import Authoriser
+from access.hardware.direct import DirectDriver
 from access.hardware.simulated import SimulatedLock
 from access.limits import EvidenceLimits
 from access.loop import DoorLoop
+from access.memory_access import MemoryAccess
 from access.observation import Observation
 from access.record import MemoryAudit
 from access.tracking import Tracker
 from models.clock import SimulatedClock
 from models.domain import (
     Box,
+    CardShown,
     Embedding,
     Face,
     FaceCrop,
     Frame,
     ImageArray,
+    KeyPressed,
     PersonId,
     Quality,
     QualityReason,
     ScoreKind,
     ScoreScale,
+    Shown,
     Template,
     Threshold,
 )
@@ -33,7 +39,10 @@ from models.errors import DoorwardError, RegisterError
 from models.events import DoorEvent
 from models.gallery.gallery import Gallery
 from models.ports import Encoder
+from models.register.access_records import AccessSnapshot
 from models.release.store import Release
+from models.rules.policy import OPEN_SITE, Policy
+from models.rules.request import Lockdown, PersonAccess
 from models.site import SiteView
 from models.vision.alignment import TEMPLATE_112
 from tests.thresholds import gallery_thresholds
@@ -122,22 +131,39 @@ def gallery_of(*people: int) -> Gallery:
     return Gallery.build([Template(f"t{who}", PEOPLE[who], vector_of(who)) for who in people], MODEL)
 
 
-def view_of(revision: int, encoder: Encoder, gallery: Gallery, *, release_id: str = "release-1") -> SiteView:
-    """A view with the threshold `THRESHOLD` for everything."""
+def access_of(*people: PersonId, revision: int = 1) -> AccessSnapshot:
+    """A site without rules of its own: these people pass every door by the face."""
+    known = {person_id: PersonAccess(person_id) for person_id in people}
+    return AccessSnapshot(revision, OPEN_SITE, "digest", known, (), frozenset())
+
+
+def view_of(
+    revision: int,
+    encoder: Encoder,
+    gallery: Gallery,
+    *,
+    release_id: str = "release-1",
+    access: AccessSnapshot | None = None,
+) -> SiteView:
+    """A view with the threshold `THRESHOLD` for everything; None lets in everybody in the gallery."""
     release = Release(release_id, MODEL, Path("none.onnx"))
-    return SiteView(revision, release, encoder, gallery, gallery_thresholds(THRESHOLD.value, SCALE))
+    thresholds = gallery_thresholds(THRESHOLD.value, SCALE)
+    access = access_of(*gallery.people) if access is None else access
+    return SiteView(revision, release, encoder, gallery, thresholds, access)
 
 
 class RecordingLock(SimulatedLock):
-    """Notes what had been written when it was unlocked."""
+    """Notes for how long it was unlocked, and what had been written by then."""
 
     def __init__(self, clock: SimulatedClock, audit: MemoryAudit) -> None:
         super().__init__(clock)
         self._audit = audit
         self.written_at_unlock: list[list[DoorEvent]] = []
+        self.unlocked_for_s: list[float] = []
 
     def unlock(self, seconds: float) -> None:
         self.written_at_unlock.append(list(self._audit.events))
+        self.unlocked_for_s.append(seconds)
         super().unlock(seconds)
 
 
@@ -164,8 +190,16 @@ class Door:
     encoder: ColourEncoder = field(default_factory=ColourEncoder)
     audit: FailingAudit = field(default_factory=FailingAudit)
     view_error: DoorwardError | None = None
+    policy: Policy = OPEN_SITE
+    people: dict[PersonId, PersonAccess] = field(
+        default_factory=lambda: {each: PersonAccess(each) for each in (ADA, BOB)}
+    )
+    history: MemoryAccess = field(default_factory=MemoryAccess)
+    lockdowns: tuple[Lockdown, ...] = ()
+    fire_doors: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self.shown: list[Shown] = []
         self.view = view_of(1, self.encoder, gallery_of(1, 2))
         self.lock = RecordingLock(self.clock, self.audit)
         self.loop = DoorLoop(
@@ -178,11 +212,28 @@ class Door:
             clock=self.clock,
             zone=UTC,
             audit=self.audit,
-            lock=self.lock,
+            lock=DirectDriver(self.lock, self.clock),
             unlock_s=5.0,
+            authoriser=Authoriser("front", self._access, self.history),
+            readers=self._read,
             min_box_px=32.0,
             timer=self.clock.monotonic_s,
         )
+
+    def _access(self) -> AccessSnapshot:
+        return AccessSnapshot(0, self.policy, "d", self.people, self.lockdowns, self.fire_doors)
+
+    def _read(self) -> list[Shown]:
+        shown, self.shown = self.shown, []
+        return shown
+
+    def card(self, number: str) -> None:
+        """Hold a card to the reader."""
+        self.shown.append(CardShown(number, self.clock.monotonic_s()))
+
+    def type(self, keys: str) -> None:
+        """Type on the keypad."""
+        self.shown += [KeyPressed(key, self.clock.monotonic_s()) for key in keys]
 
     def _current(self) -> SiteView:
         if self.view_error is not None:

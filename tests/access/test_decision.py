@@ -26,6 +26,7 @@ from models.domain import (
     Threshold,
 )
 from models.errors import ModelMismatchError
+from models.rules.request import Verdict
 
 ADA, BOB = PersonId("a" * 32), PersonId("b" * 32)
 MODEL = "net-1"
@@ -45,7 +46,9 @@ AT = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 def decide(
     evidence: Evidence, limits: EvidenceLimits, threshold: Threshold, now: float, at: datetime = AT
 ) -> Decision:
-    return decision.decide(evidence, limits, threshold, now=now, at=at)
+    return decision.decide(
+        evidence, limits, threshold, now=now, at=at, authorise=lambda _person: Verdict(None, ())
+    )
 
 
 GOOD = Evidence(

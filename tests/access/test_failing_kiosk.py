@@ -173,10 +173,10 @@ def test_an_error_without_a_type_in_any_thread_ends_the_kiosk_locked(
     lock.hold_unlocked()
     monkeypatch.setattr("access.kiosk.open_lock", lambda *_: lock)
 
-    def break_once(*given: object) -> object:
+    def break_once(*given: object, **named: object) -> object:
         break_it(monkeypatch, lock)
         monkeypatch.setattr("access.kiosk.build_loop", build_loop)
-        return build_loop(*given)  # type: ignore[arg-type]
+        return build_loop(*given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr("access.kiosk.build_loop", break_once)
     ends = threading.Timer(120.0, stop.set)

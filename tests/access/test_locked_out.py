@@ -15,6 +15,7 @@ from models.domain import FaceCrop, LockState, PersonId
 from models.errors import RegisterTamperedError
 from models.events import DoorEvent
 from models.gallery.gallery import Gallery
+from models.register.access_records import AccessSnapshot
 from models.register.records import EnrolledFace, PersonStatus
 from models.register.register import Register
 from models.site import SiteView
@@ -40,6 +41,10 @@ class WatchedDoor(Door):
     """A door that knows what its register says."""
 
     site: Callable[[], SiteView]
+    rules: Callable[[], AccessSnapshot]
+
+    def _access(self) -> AccessSnapshot:
+        return self.rules()
 
     def _current(self) -> SiteView:
         return self.site()
@@ -53,7 +58,16 @@ def enrol(register: Register, name: str, who: int) -> PersonId:
 def load_view(register: Register) -> SiteView:
     found = register.snapshot("release-1", MODEL)
     gallery = Gallery.build(found.templates, MODEL)
-    return view_of(found.gallery_revision, ColourEncoder(), gallery)
+    access = register.access_snapshot()
+    return view_of(found.gallery_revision, ColourEncoder(), gallery, access=access)
+
+
+class RegisterSite:
+    """A site of a register, without its networks."""
+
+    def __init__(self, register: Register) -> None:
+        self.gallery_revision, self.rules_revision = register.gallery_revision, register.rules_revision
+        self.view, self.access = lambda: load_view(register), register.access_snapshot
 
 
 @pytest.fixture
@@ -69,10 +83,10 @@ def watched(tmp_path: Path, desk: Register) -> Iterator[tuple[WatchedDoor, SiteW
     enrol(desk, "Bob", 2)
     with (
         Register.open(tmp_path / "register.sqlite", KEY) as register,
-        SiteWatch(register.gallery_revision, lambda: load_view(register), SystemClock()) as watch,
+        SiteWatch(RegisterSite(register), SystemClock()) as watch,
     ):
         door = WatchedDoor(audit=WrittenAudit(register))
-        door.site = watch.current
+        door.site, door.rules = watch.current, lambda: watch.current().access
         yield door, watch, ada
 
 
@@ -128,7 +142,7 @@ def test_rows_written_without_the_key_under_the_door_keep_it_shut(
     with pytest.raises(RegisterTamperedError):
         load_view(desk)
     with pytest.raises(RegisterTamperedError):
-        SiteWatch(desk.gallery_revision, lambda: load_view(desk), SystemClock())
+        SiteWatch(RegisterSite(desk), SystemClock())
 
 
 def test_a_register_swapped_under_the_door_keeps_it_shut_at_once(

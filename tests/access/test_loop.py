@@ -186,7 +186,9 @@ def test_a_picture_that_is_too_old_or_from_the_future_is_not_judged(late_s: floa
 def test_a_lock_in_trouble_is_not_unlocked(trouble: LockEvent) -> None:
     door = Door()
     door.lock.inject(trouble)
-    assert outcomes(door.watch(Stand(1), frames=10)) == [("denied", "lock_fault")]
+    said = outcomes(door.watch(Stand(1), frames=20))
+    assert [each for each in said if each[0] != "alarm"] == [("denied", "lock_fault")]
+    assert len(said) == 2
     assert door.lock.written_at_unlock == []
 
 
@@ -195,12 +197,12 @@ def test_a_lock_that_fails_to_unlock_is_written_and_tried_again_after_the_cooldo
     door.lock.close()
     expected = [("granted", "recognised"), ("not_unlocked", "lock_fault")]
     events = door.watch(Stand(1), frames=30)
-    assert outcomes(events) == expected
+    assert outcomes(events) == [*expected, ("alarm", "lock_unknown"), ("cleared", "lock_unknown")]
     assert (events[1].intent_id, events[1].detail != "") == (events[0].event_id, True)
     assert [visit.decision for visit in door.loop.visible] == [
         Deny(DenyReason.LOCK_FAULT, detail=events[1].detail)
     ]
-    assert outcomes(door.watch(Stand(1), frames=40)) == expected
+    assert outcomes(door.watch(Stand(1), frames=40))[:2] == expected
 
 
 def test_what_became_of_a_grant_is_written_after_the_lock_moved_and_may_fail() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from access.record import Audit, MemoryAudit, RegisterAudit
-from models.domain import Box, PersonId, Quality, QualityReason
+from models.domain import Box, CheckName, CheckResult, PersonId, Quality, QualityReason
 from models.events import DoorEvent
 from models.register.register import Register
 
@@ -57,6 +57,20 @@ EVENTS = (
         detail="the bolt does not move",
         person_id=PersonId("a" * 32),
         intent_id=1,
+    ),
+    DoorEvent(
+        at=datetime(2026, 11, 1, 3, tzinfo=UTC),
+        door="front",
+        outcome="denied",
+        reason="outside_hours",
+        factors=("face", "card"),
+        trace=(
+            CheckResult(CheckName.RECOGNISED, True, {"score": 0.5}),
+            CheckResult(CheckName.SCHEDULE, False, {"schedule": "office", "minute": 1290}),
+        ),
+    ),
+    DoorEvent(
+        at=datetime(2026, 11, 1, 4, tzinfo=UTC), door="front", outcome="alarm", reason="duress", silent=True
     ),
 )
 Reader = Callable[[], list[DoorEvent]]

@@ -1,4 +1,4 @@
-"""The systemd unit: no directive that systemd does not know, and little that the kiosk could do besides."""
+"""The systemd units: no directive that systemd does not know, and little that the kiosk could do besides."""
 
 import configparser
 import os
@@ -13,6 +13,11 @@ import pytest
 from tests.conftest import ROOT
 
 UNIT = ROOT / "deploy" / "doorward-kiosk.service"
+TEMPLATE = ROOT / "deploy" / "doorward-kiosk@.service"
+NAMES = {UNIT: UNIT.name, TEMPLATE: "doorward-kiosk@north.service"}
+"""The files, and the services that they are started as."""
+
+of_each_unit = pytest.mark.parametrize("file", NAMES, ids=lambda file: file.name)
 MAX_EXPOSURE = 2.0
 BREAK_THE_KIOSK = {"MemoryDenyWriteExecute", "ProcSubset"}
 
@@ -28,9 +33,9 @@ def analyze() -> str:
     return found
 
 
-def unit_text() -> str:
-    """The unit with a program that is on this machine in the place of the installed one."""
-    text = UNIT.read_text(encoding="utf-8")
+def unit_text(file: Path = UNIT) -> str:
+    """A unit with a program that is on this machine in the place of the installed one."""
+    text = file.read_text(encoding="utf-8")
     assert text.count("/opt/doorward/bin/doorward") == 1
     return text.replace("/opt/doorward/bin/doorward", sys.executable)
 
@@ -54,11 +59,12 @@ def exposure(analyze: str, unit: Path) -> float:
     return float(found[1])
 
 
-def test_systemd_knows_every_directive(analyze: str, tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(unit_text())
+@of_each_unit
+def test_systemd_knows_every_directive(analyze: str, tmp_path: Path, file: Path) -> None:
+    unit = tmp_path / NAMES[file]
+    unit.write_text(unit_text(file))
     assert complaints(analyze, unit) == ""
-    unit.write_text(unit_text().replace("ProtectHome=", "ProtectHouse="))
+    unit.write_text(unit_text(file).replace("ProtectHome=", "ProtectHouse="))
     assert "ProtectHouse" in complaints(analyze, unit), "the check hears of a wrong one"
 
 
@@ -68,6 +74,22 @@ def test_the_kiosk_can_do_little_besides_its_task(analyze: str, tmp_path: Path) 
     assert exposure(analyze, unit) < MAX_EXPOSURE
     unit.write_text(unit_text().replace("CapabilityBoundingSet=", "#"))
     assert exposure(analyze, unit) > MAX_EXPOSURE, "the check hears of an open one"
+
+
+def test_the_unit_for_several_doors_differs_only_in_the_door() -> None:
+    one, several = (
+        [line for line in file.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+        for file in (UNIT, TEMPLATE)
+    )
+    added = {
+        "Description=Doorward kiosk of the door %i: opens it for the faces enrolled at this site",
+        "Environment=DOORWARD_CONFIG=/var/lib/doorward/%i.toml",
+        "Environment=DOORWARD_DOOR__ID=%i",
+    }
+    assert [line for line in several if line not in added] == [
+        line for line in one if not line.startswith("Description=")
+    ]
+    assert added <= set(several)
 
 
 def service() -> configparser.SectionProxy:

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from access.assembly import build_loop
+from access.assembly import build_open_loop
 from access.cameras.synthetic import SyntheticCamera
-from access.hardware.simulated import SimulatedLock
 from access.record import MemoryAudit
 from access.replay import run_through
 from models.clock import SimulatedClock
@@ -53,8 +52,7 @@ def trace(settings: Settings) -> list[dict[str, Any]]:
     with open_site(settings, create=True) as site:
         names = _enrol(site)
         clock = SimulatedClock()
-        view = site.view()
-        loop = build_loop(site, lambda: view, clock, MemoryAudit(), SimulatedLock(clock))
+        loop, _ = build_open_loop(site, clock, MemoryAudit())
         with SyntheticCamera(SCENE, clock, FPS) as camera:
             return [_kept(event, names) for event in run_through(camera, loop)]
 

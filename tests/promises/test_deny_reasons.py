@@ -24,6 +24,7 @@ OF_NO_RUNNING_DOOR = (
     errors.WeightsError,
     errors.CalibrationError,
     errors.TrainingError,
+    errors.DeliveryError,
 )
 
 

@@ -5,12 +5,15 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from models.domain import PersonId
 from models.errors import DoorwardError, RegisterError, RegisterRolledBackError, RegisterTamperedError
 from models.register.records import (
     Calibration,
@@ -21,7 +24,9 @@ from models.register.records import (
     ReleaseRecord,
 )
 from models.register.register import Register
-from models.register.schema import AuthenticatedBase, Base
+from models.register.schema import AuthenticatedBase, Base, UtcDateTime
+from models.rules.policy import EVERY_DOOR, OPEN_SITE, LockdownPlan, PassbackZone, Policy
+from models.rules.request import Passage
 from models.storage.keys import KeyFile
 from tests.conftest import ROOT
 from tests.door_events import door_event
@@ -52,7 +57,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A register as it was, `old.sqlite`, and as it is: Mary was erased in between, Grace revoked."""
     home = tmp_path_factory.mktemp("scene")
     with Register.open(home / "r.sqlite", KeyFile(home / "keys" / "key")) as register:
-        register.add_person("Ada", [face(1), face(2)], "I agree.", at=NOON)
+        ada = register.add_person("Ada", [face(1), face(2)], "I agree.", at=NOON)
         grace = register.add_person("Grace", [face(3)], "I agree to both.", frozenset(Purpose))
         mary = register.add_person("Mary", [face(4)], "I agree as well.")
         for people, release_id in ((5, "release-a"), (6, "release-b")):
@@ -60,9 +65,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for release_id in ("release-a", "release-b"):
             register.record_release(release(release_id))
             register.record_attempt(GateAttempt("release-a", "ab" * 32, False, {"a": 1}, NOON))
+        keep_access(register, ada.person_id, grace.person_id, mary.person_id)
         register.append_event(door_event(track=1, reason="recognised", outcome="granted"))
         register.append_event(door_event(track=2))
         register.backup(home / "old.sqlite")
+        change_access(register, grace.person_id)
         register.save_calibration(calibration(register, 4, "release-a"))
         register.record_override("release-b", "A trial.")
         register.erase(mary.person_id)
@@ -72,6 +79,41 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
         register.prepare_templates(NEXT, templates)
         register.activate_release("release-a", MODEL)
     return home
+
+
+def keep_access(register: Register, *people: PersonId) -> None:
+    """A row of each person, or two, in each table of rules, credentials and orders."""
+    for hours in (8, 10):
+        register.set_policy(policy(hours))
+    for number, person_id in enumerate(people):
+        register.set_groups(person_id, {"staff"})
+        register.change_access(person_id, lambda settings: replace(settings, valid_from=NOON))
+        register.set_pin(person_id, f"80{number}3")
+        register.add_card(person_id, f"471{number}")
+        register.note_failure(person_id, NOON)
+        register.note_passages(person_id, [Passage("hall", True, NOON)])
+        register.note_first_person(f"door-{number}", date(2026, 11, number + 1))
+    register.start_lockdown("all", "A trial.", drill=True)
+    register.set_fire_release("door-1", True, "A trial.")
+
+
+def change_access(register: Register, grace: PersonId) -> None:
+    """What was deleted or changed after the older copy was made; Mary's rows go with her."""
+    register.change_access(grace, lambda settings: replace(settings, longer_unlock=True))
+    register.set_pin(grace, "9475")
+    register.note_failure(grace, NOON + timedelta(hours=1))
+    register.note_passages(grace, [Passage("hall", False, NOON)])
+    register.note_first_person("door-1", date(2026, 11, 5))
+    register.set_fire_release("door-1", False)
+
+
+def policy(hours: int) -> Policy:
+    return replace(
+        OPEN_SITE,
+        groups=frozenset({"staff"}),
+        zones=(PassbackZone("hall", frozenset({"in"}), frozenset({"out"}), reset_hours=hours),),
+        plans=(LockdownPlan("all", frozenset({EVERY_DOOR})),),
+    )
 
 
 def calibration(register: Register, people: int, release_id: str) -> Calibration:
@@ -107,11 +149,18 @@ def outcome(home: Path, *, readers: bool = True) -> tuple[str, str]:
     with register:
         try:
             register.snapshot("release-a", MODEL)
+            people = register.access_snapshot().people
+            for person_id in people:
+                register.door_state("door-1", person_id, NOON)
+                register.check_pin(person_id, "1")
+                register.cards(person_id)
         except DoorwardError as error:
             return error.code, "door"
         try:
             if not readers:
                 return UNNOTICED, NOT_POSSIBLE
+            register.policy_history()
+            register.orders()
             for person in register.people():
                 register.person_file(person.person_id)
             for purpose in Purpose:
@@ -125,8 +174,10 @@ def outcome(home: Path, *, readers: bool = True) -> tuple[str, str]:
     return UNNOTICED, NOT_POSSIBLE
 
 
-def other_value(value: Any) -> Any:
+def other_value(kind: object, value: Any) -> Any:
     match value:
+        case None if isinstance(kind, UtcDateTime):
+            return "2027-01-01 00:00:00.000000"
         case None:
             return '"x"'
         case bool() | int():
@@ -191,7 +242,7 @@ def test_a_column_written_without_the_key_is_refused_as_the_page_says(
             read = f"SELECT {column} FROM {table} WHERE rowid = ?"
             write = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
             (value,) = raw.execute(read, (first,)).fetchone()
-            new = other_value(value)
+            new = other_value(TABLES[table].c[column].type if table in TABLES else None, value)
             if exchange:
                 theirs = [(raw.execute(read, (other,)).fetchone()[0], other) for other in others]
                 different = [(found, other) for found, other in theirs if found != value]
@@ -251,10 +302,13 @@ def test_a_row_written_without_the_key_is_refused_as_the_page_says(
     with written(home) as raw:
         everything = f"SELECT {', '.join(names)} FROM main.{table} ORDER BY {key}"
         before = raw.execute(everything).fetchall()
+        constraints = [each for each in TABLES[table].constraints if isinstance(each, sa.UniqueConstraint)]
+        of_constraints = [list(each.columns)[-1].name for each in constraints]
         others = []
         for column in TABLES[table].columns:
-            unique = column.name == key or column.unique or column.name == "model_id"
-            other = f"{column.name} + 100" if column.type.python_type is int else f"{column.name} || 'x'"
+            unique = column.name == key or column.unique or column.name in ("model_id", *of_constraints)
+            others_of = {int: f"{column.name} + 100", bytes: "randomblob(32)"}
+            other = others_of.get(column.type.python_type, f"{column.name} || 'x'")
             others.append(other if unique else column.name)
         statement = ATTACKS[attack].format(
             table=f"main.{table}",

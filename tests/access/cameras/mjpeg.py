@@ -1,5 +1,6 @@
 """A network camera on this machine: motion JPEG over HTTP, with the faults of real ones."""
 
+import base64
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,13 +18,15 @@ class MjpegServer:
     """Serves numbered, noisy pictures on 127.0.0.1. Use as a context manager.
 
     Attributes:
+        login: `USER:PASSWORD` that is asked for; empty: nothing is asked.
         mode: "live"; "frozen" sends one picture again and again; "stalled" sends nothing and keeps the line.
         sent_s: when each picture was sent, by its number, in `time.monotonic` seconds.
         connections: how many there have been.
     """
 
-    def __init__(self, fps: float = 25.0, width: int = 160, height: int = 120) -> None:
+    def __init__(self, fps: float = 25.0, width: int = 160, height: int = 120, login: str = "") -> None:
         self.fps = fps
+        self.login = login
         self.size = (width, height)
         self.mode = "live"
         self.sent_s: dict[int, float] = {}
@@ -80,6 +83,12 @@ class MjpegServer:
 def _handler(camera: MjpegServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            expected = f"Basic {base64.b64encode(camera.login.encode()).decode()}"
+            if camera.login and self.headers["Authorization"] != expected:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+                self.end_headers()
+                return
             self.send_response(200)
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()

@@ -1,8 +1,10 @@
 """Network cameras, read through HTTP from a server here that stalls, dies, comes back and freezes."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from access.cameras.opencv import OpenCvCamera, shown_source
 from models.clock import SystemClock
 from models.errors import CameraAbsentError, CameraError, CameraFrozenError, CameraLostError
 from models.ports import Camera
+from tests.access.cameras.line import Line
 from tests.access.cameras.mjpeg import MjpegServer, number_of
 
 CLOCK = SystemClock()
@@ -109,6 +112,35 @@ def test_a_frozen_picture_is_noticed_and_reported_until_it_moves(server: MjpegSe
         assert CameraLostError not in seen
         server.mode = "live"
         assert None in outcomes(camera, 6.0)
+
+
+def test_a_wrong_password_is_an_absent_camera_and_is_printed_nowhere(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with MjpegServer(login="door:s3cret") as server:
+        host = server.address.removeprefix("http://")
+        with OpenCvCamera(f"http://door:s3cret@{host}", CLOCK) as camera:
+            assert number_read(camera) > 0
+        with pytest.raises(CameraAbsentError, match="check the address, the user name") as caught:
+            OpenCvCamera(f"http://door:s3cret-not@{host}", CLOCK).__enter__()
+    said = "".join(capfd.readouterr()) + str(caught.value)
+    assert host.split("/")[0] in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.slow
+def test_what_a_line_held_up_is_left_out(server: MjpegServer) -> None:
+    held_s, stale_s = 1.5, 0.5
+    port = int(server.address.split(":")[2].split("/")[0])
+    with Line(port) as line:
+        address = server.address.replace(str(port), str(line.port))
+        with OpenCvCamera(address, CLOCK, read_timeout_s=10.0, stale_s=stale_s) as camera:
+            numbers = [number_read(camera) for _ in range(25)]
+            line.hold()
+            threading.Timer(held_s, line.release).start()
+            numbers += [number_read(camera) for _ in range(25)]
+    gaps_s = [server.sent_s[later] - server.sent_s[earlier] for earlier, later in pairwise(numbers)]
+    assert max(gaps_s) > held_s - stale_s
 
 
 def test_no_server_is_absent_at_once(server: MjpegServer) -> None:

@@ -151,6 +151,7 @@ def test_csv_has_the_fields_of_each_event(run: Run, people: dict[str, PersonId])
         "frames": "3",
         "face_px": "112.0",
         "clip_s": "",
+        "factors": "",
     }
     assert (denied["door"], denied["score"], denied["margin"]) == (LONG_DOOR, "-0.1", "")
     assert poor["advice"] == "too_dark turned_away"

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from enrollment.cli.names import complete_name
+from models.cli.names import complete_name
 from models.settings.load import load_settings
 from models.site import open_register
 from tests.models.register.faces import face

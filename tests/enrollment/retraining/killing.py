@@ -7,6 +7,7 @@ one that looks at the remains, opens the register anew. Prints one JSON object: 
 what was found.
 """
 
+import itertools
 import json
 import os
 import random
@@ -48,7 +49,8 @@ LIMITS = GateLimits(
     draws_beyond=1, max_fmr=1.0, min_erring=0, confidence=0.05, site_margin=1, general_margin=1
 )
 
-MAX_RETRAIN_S, MAX_PROMOTE_S = 2.0, 0.25
+RETRAINS, PROMOTIONS = 1.2, 3
+"""A child is killed within the time that so many runs take on this machine, measured before."""
 
 
 def prepare(settings: Settings) -> None:
@@ -79,13 +81,12 @@ def train_once(settings: Settings, seed: int, kill_at: Stage | None = None) -> N
         )
 
 
-def promote_back_and_forth(settings: Settings, start: int) -> None:
-    """Promote one saved release after the other until killed."""
+def promote_back_and_forth(settings: Settings, start: int, times: int | None = None) -> None:
+    """Promote one saved release after the other, so many times or until killed."""
     with open_register(settings) as register:
         known = [record.release_id for record in register.release_records()]
-        while True:
-            promote(settings, register, known[start % len(known)], override_reason="a test")
-            start += 1
+        for number in itertools.count(start) if times is None else range(start, start + times):
+            promote(settings, register, known[number % len(known)], override_reason="a test")
 
 
 def check_state(settings: Settings) -> None:
@@ -121,6 +122,13 @@ def in_child(work: Callable[[], None], kill_after_s: float | None = None) -> int
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def seconds_of(work: Callable[[], None]) -> float:
+    """How long it takes in a child."""
+    started_s = time.monotonic()
+    assert in_child(work) == 0
+    return time.monotonic() - started_s
+
+
 def main() -> None:
     """Kill as often as asked for."""
     home, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -130,19 +138,22 @@ def main() -> None:
     settings = load_settings(home=home)
     draw = random.Random(seed)
     assert in_child(lambda: prepare(settings)) == 0
+    retrains_s = RETRAINS * seconds_of(lambda: train_once(settings, seed=2))
+    promotions_s = seconds_of(lambda: promote_back_and_forth(settings, 0, PROMOTIONS))
+    moves = 0
     killed: Counter[str] = Counter()
     broken: list[str] = []
-    releases: set[str] = set()
+    before = current(settings)
     for number in range(kills):
         if number % 4 == 0:
             stage = list(Stage)[number // 4 % len(Stage)]
             kind, status = stage.value, in_child(lambda: train_once(settings, number, stage))  # noqa: B023
         elif number % 4 == 1:
-            wait_s = draw.uniform(0, MAX_RETRAIN_S)
+            wait_s = draw.uniform(0, retrains_s)
             kind = "retrain, any moment"
             status = in_child(lambda: train_once(settings, number), wait_s)  # noqa: B023
         else:
-            wait_s = draw.uniform(0, MAX_PROMOTE_S)
+            wait_s = draw.uniform(0, promotions_s)
             kind = "promote, any moment"
             status = in_child(lambda: promote_back_and_forth(settings, number), wait_s)  # noqa: B023
         if status == -signal.SIGKILL:
@@ -151,8 +162,9 @@ def main() -> None:
             broken.append(f"{number} {kind}: the work itself failed")
         if in_child(lambda: check_state(settings)) != 0:
             broken.append(f"{number} {kind}: what was left is not whole")
-        releases.add(current(settings))
-    print(json.dumps({"killed": killed, "broken": broken, "releases_seen": len(releases)}))
+        moves += current(settings) != before
+        before = current(settings)
+    print(json.dumps({"killed": killed, "broken": broken, "moves": moves}))
 
 
 def current(settings: Settings) -> str:

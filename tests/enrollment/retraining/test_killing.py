@@ -42,5 +42,5 @@ def test_many_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
     # A child that ended before its random moment came was not killed: more are started than needed.
     assert sum(found["killed"].values()) >= 60
     assert set(found["killed"]) >= {stage.value for stage in Stage}
-    # The pointer did move in between: the kills met promotions at work.
-    assert found["releases_seen"] > 3
+    # The active release changed in between: the kills met promotions at work.
+    assert found["moves"] >= 5

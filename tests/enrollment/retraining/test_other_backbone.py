@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from access.assembly import build_loop
+from access.assembly import build_open_loop
 from access.demo import demonstration
-from access.hardware.simulated import SimulatedLock
 from access.record import RegisterAudit
 from enrollment.retraining.gate import GateLimits
 from enrollment.retraining.general_faces import CropsByPerson, GeneralFaces, draw_people, images_of
@@ -109,9 +108,7 @@ def train_and_keep(
 def come(site: Site, picture: ImageArray) -> list[DoorEvent]:
     """Somebody stands at the door for a second, a little noise in every frame."""
     clock = SimulatedClock()
-    view = site.view()
-    lock = SimulatedLock(clock)
-    loop = build_loop(site, lambda: view, clock, RegisterAudit(site.register), lock)
+    loop, lock = build_open_loop(site, clock, RegisterAudit(site.register))
     rng = np.random.default_rng(0)
     events = []
     for index in range(8):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.errors import ConfigError
 from models.settings.base import KIND
 from models.settings.load import OTHER_VARIABLES, default_home, load_settings
-from models.settings.settings import keys_of, sections, setting_keys, variable_name
+from models.settings.settings import LISTS, keys_of, sections, setting_keys, variable_name
 from models.vision.quality import DOOR
 from tests.conftest import ROOT
 
@@ -202,7 +202,7 @@ def test_the_documentation_lists_every_setting_with_its_default() -> None:
     for line in DOCS.read_text().splitlines():
         if line.startswith("## "):
             section = line[3:]
-        elif section in sections() and (row := re.match(r"\| `(\w+)` \| (\S+) \| \S", line)):
+        elif section in {*sections(), *LISTS} and (row := re.match(r"\| `(\w+)` \| (\S+) \| \S", line)):
             documented.setdefault(f"{section}.{row[1]}", []).append(row[2].strip("`"))
     assert {key: set(defaults) for key, defaults in documented.items()} == defaults_by_key()
 
@@ -210,7 +210,7 @@ def test_the_documentation_lists_every_setting_with_its_default() -> None:
 def defaults_by_key() -> dict[str, set[str]]:
     """The defaults of every setting, one for each kind that has another; `required` where there is none."""
     found: dict[str, set[str]] = {}
-    for name, classes in sections().items():
+    for name, classes in [*sections().items(), *((name, (kind,)) for name, kind in LISTS.items())]:
         for key, field in [item for each in classes for item in each.model_fields.items()]:
             default = "required" if field.is_required() else json.dumps(field.default, default=str)
             if key == KIND and len(classes) > 1:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Table
 
 from models.errors import EncryptionKeyError, RegisterError, StorageFullError
-from models.register import faces
+from models.register import rotation
 from models.register.records import PersonStatus, Purpose
 from models.register.register import Register
 from models.storage.keys import Cipher, KeyFile
@@ -238,7 +238,7 @@ def test_a_rotation_that_stops_half_way_can_be_read_written_and_brought_to_its_e
     monkeypatch.setattr("models.register.rotation.CHUNK_ROWS", 1)
     ada = register.add_person("Ada", [face(1), face(2)], "I agree.")
     register.add_person("Grace", [face(3)], "I agree.")
-    before, encrypt_again = key_file.path.read_text(), faces.encrypt_again
+    before, encrypt_again = key_file.path.read_text(), rotation.encrypt_again
 
     def fail_at_templates(table: Table, *arguments: Any) -> int:
         if table.name == "templates":
@@ -246,7 +246,7 @@ def test_a_rotation_that_stops_half_way_can_be_read_written_and_brought_to_its_e
         return encrypt_again(table, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.register.faces.encrypt_again", fail_at_templates)
+        patch.setattr("models.register.rotation.encrypt_again", fail_at_templates)
         with pytest.raises(StorageFullError):
             register.rotate_key()
     assert key_file.path.read_text() == before

@@ -27,7 +27,7 @@ def test_turn_map_and_project_are_inverse(pose: Pose, flat: bool) -> None:
     back = turn_map(pose, project(pose, INNER, flat), flat)
     # Beside and below the nose one point of the picture may show two of the face.
     errors = np.linalg.norm(back - INNER, axis=1)
-    assert np.quantile(errors, 0.9) < 0.75
+    assert np.quantile(errors, 0.9) < 0.8
     if flat:
         assert errors.max() < 0.1
 

@@ -1,0 +1,102 @@
+"""`ReaderWatch`: keeps a card reader or keypad open, and says when it does not answer."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from access.hardware.door_machine import DoorChange
+from models.domain import Shown
+from models.errors import ReaderError
+from models.events import AlarmReason
+from models.ports import Clock, Reader
+
+REOPEN_S = 5.0
+"""Between two attempts to open a reader that does not answer."""
+
+log = structlog.get_logger(__name__)
+
+
+class ReaderWatch:
+    """A reader that never raises: while it does not answer nothing comes from it, and there is an alarm.
+
+    Used as a context manager, by one thread at a time.
+
+    Args:
+        make: makes the reader, not opened yet.
+        clock: for the pauses.
+    """
+
+    def __init__(self, make: Callable[[], Reader], clock: Clock) -> None:
+        self._make, self._clock = make, clock
+        self._reader: Reader | None = None
+        self._away = False
+        self._try_at_s = clock.monotonic_s()
+        self._changes: list[DoorChange] = []
+
+    def __enter__(self) -> Self:
+        """Open the reader; one that does not answer is tried again later."""
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the reader."""
+        self._close()
+
+    def read(self) -> list[Shown]:
+        """Cards and keys since the last call; nothing while the reader does not answer."""
+        if self._reader is None:
+            if self._clock.monotonic_s() >= self._try_at_s:
+                self._open()
+            return []
+        try:
+            return self._reader.read()
+        except ReaderError as error:
+            self._lose(error)
+            return []
+
+    def answer(self, *, granted: bool) -> None:
+        """Show by lamp and buzzer what was decided; nothing happens while the reader does not answer."""
+        if self._reader is None:
+            return
+        try:
+            self._reader.answer(granted=granted)
+        except ReaderError as error:
+            self._lose(error)
+
+    def take_changes(self) -> list[DoorChange]:
+        """Alarms since the last call, oldest first."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def _open(self) -> None:
+        reader = self._make()
+        try:
+            reader.__enter__()
+        except ReaderError as error:
+            self._lose(error)
+            return
+        self._reader = reader
+        if self._away:
+            self._away = False
+            self._changes.append(DoorChange("cleared", AlarmReason.READER_OFFLINE, self._clock.monotonic_s()))
+            log.info("the reader answers again")
+
+    def _lose(self, error: ReaderError) -> None:
+        self._close()
+        self._try_at_s = self._clock.monotonic_s() + REOPEN_S
+        if self._away:
+            return
+        self._away = True
+        log.warning("the reader does not answer", error=str(error))
+        self._changes.append(
+            DoorChange("alarm", AlarmReason.READER_OFFLINE, self._clock.monotonic_s(), detail=str(error))
+        )
+
+    def _close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.__exit__(None, None, None)

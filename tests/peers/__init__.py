@@ -1,0 +1,1 @@
+"""Hardware and servers that tests talk to: small programs that speak the real protocols."""
