@@ -275,7 +275,7 @@ def _of_door(view: DoorView) -> tuple[DisplayMode, MessageKey] | None:
     """What is shown whoever stands there; None when it depends on that."""
     if view.mode is DoorMode.FIRE:
         return DisplayMode.FIRE, Note.LEAVE_BY_DOOR
-    if view.fault is not None:
+    if view.fault is not None and MODE_OF[view.fault] is DisplayMode.OUT_OF_ORDER:  # a late picture is none
         return DisplayMode.OUT_OF_ORDER, view.fault
     if view.lock in BROKEN_LOCKS:
         return DisplayMode.OUT_OF_ORDER, DenyReason.LOCK_FAULT

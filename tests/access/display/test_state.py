@@ -185,6 +185,12 @@ def test_what_holds_for_everybody_is_shown_whoever_stands_there(view: DoorView, 
         assert (state.mode, state.name) == (mode, None)
 
 
+def test_a_picture_that_came_too_late_is_no_fault_of_the_door() -> None:
+    late = replace(CLOSED, fault=DenyReason.STALE_FRAME)
+    assert display_state([], late, SIZE).mode is DisplayMode.IDLE
+    assert display_state([visit(Deny(DenyReason.STALE_FRAME))], late, SIZE).mode is DisplayMode.LOOKING
+
+
 def test_in_a_lockdown_only_who_still_passes_sees_more_than_the_lockdown() -> None:
     locked, opened = (replace(view, mode=DoorMode.LOCKDOWN) for view in (CLOSED, OPEN))
     assert display_state([], locked, SIZE).mode is DisplayMode.LOCKDOWN
