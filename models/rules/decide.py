@@ -18,7 +18,7 @@ from models.rules.factors import Factor, Way, way_text
 from models.rules.lockout import delay_s, face_disabled, still_waits
 from models.rules.policy import Policy, Rule
 from models.rules.request import DoorState, Request, Verdict
-from models.rules.schedule import is_open_by_name, local_time, row_of, to_utc, window_text
+from models.rules.schedule import is_open_by_name, local_time, next_change, row_of, to_utc, window_text
 from models.rules.two_person import second_person_missing, two_person_door
 
 FACE_ALONE: Way = frozenset({Factor.FACE})
@@ -203,6 +203,7 @@ def _check_schedule(policy: Policy, request: Request, rules: list[Rule], opened:
         "at": _minutes_text(request.at, request),
         "weekday": local.weekday(),
         "holiday": policy.calendar.get(local.date()),
+        "opens": None if opened else _opens_text(policy, request, rules),
         "rules": [
             {
                 "rule": each.name,
@@ -269,6 +270,26 @@ def _closed_because(policy: Policy, rule: Rule, at: datetime) -> str | None:
     if rule.valid_until is not None and to_utc(at) >= to_utc(rule.valid_until):
         return "expired"
     return None if is_open_by_name(policy, rule.schedule, at) else "schedule"
+
+
+def _opens_text(policy: Policy, request: Request, rules: list[Rule]) -> str | None:
+    """When the first of some closed rules opens again, within two weeks of its begin; None for not then."""
+    moments = [each for rule in rules if (each := _opens(policy, rule, request.at)) is not None]
+    return min(moments).astimezone(request.at.tzinfo).isoformat() if moments else None
+
+
+def _opens(policy: Policy, rule: Rule, at: datetime) -> datetime | None:
+    """When a rule that is closed at a moment opens again, in UTC."""
+    start = at
+    if rule.valid_from is not None and to_utc(rule.valid_from) > to_utc(at):
+        start = to_utc(rule.valid_from).astimezone(at.tzinfo)
+    schedule = policy.schedules.get(rule.schedule)
+    opens: datetime | None = start
+    if not is_open_by_name(policy, rule.schedule, start):
+        opens = None if schedule is None else next_change(schedule, policy.calendar, start)
+    if opens is None or _closed_because(policy, rule, opens) is not None:
+        return None
+    return to_utc(opens)
 
 
 def _windows_today(policy: Policy, name: str, local: datetime) -> list[str] | None:

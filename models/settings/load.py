@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from models.errors import ConfigError
 from models.settings.base import KIND, Section, kind_of, without_password
@@ -92,6 +93,10 @@ def load_settings(home: Path | None = None, config: Path | None = None) -> Setti
         settings = Settings(home=home, **values)
     except ValidationError as error:
         raise ConfigError(_explain(error, path)) from error
+    except SettingsError as error:  # a list in a variable that is no JSON
+        raise ConfigError(
+            f'{error}: in the environment a list is written as JSON, such as ["en", "de"]'
+        ) from error
     return _under_home(settings)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from access.kiosk import FAULT_SLICE_S, look_up_names, run_kiosk, stopped_by_signals, watch_camera
+from access.camera_loop import FAULT_SLICE_S, watch_camera
+from access.kiosk import look_up_names, run_kiosk
+from access.signals import stopped_by_signals
 from models.domain import Frame, PersonId
 from models.errors import (
     AlreadyRunningError,
@@ -72,7 +74,7 @@ def outcomes(events: list[DoorEvent]) -> list[tuple[str, str]]:
 def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(
     error: CameraError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
     door, events = Door(), list[DoorEvent]()
     camera = ScriptedCamera(door, [error, error, error, Stand(1), Stand(1), Stand(1)])
     ended = watch_camera(lambda: camera, door.loop, threading.Event(), events.extend)
@@ -81,8 +83,8 @@ def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(
 
 
 def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
-    monkeypatch.setattr("access.kiosk.reconnect_delay_s", lambda attempt: 0.02)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.reconnect_delay_s", lambda attempt: 0.02)
     door, events = Door(), list[DoorEvent]()
     attempts = iter([CameraAbsentError("unplugged"), CameraAbsentError("unplugged"), None])
 
@@ -98,7 +100,7 @@ def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.
 
 
 def test_the_first_frame_is_reported_once_and_not_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
     door, reported = Door(), list[str]()
     camera = ScriptedCamera(door, [CameraLostError("not yet"), Stand(1), CameraLostError("gone"), Stand(1)])
 

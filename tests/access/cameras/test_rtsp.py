@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from access.camera_loop import watch_camera
 from access.cameras import open_camera
 from access.cameras.newest import NewestFrameCamera
 from access.cameras.opencv import OpenCvCamera
-from access.kiosk import watch_camera
 from models.clock import SystemClock
 from models.domain import Frame
 from models.errors import CameraAbsentError, CameraError, CameraLostError

@@ -18,6 +18,7 @@ SUBJECT: dict[CheckName, str] = {
     CheckName.RECOGNISED: "The likeness of the face",
     CheckName.CLEAR_LEAD: "The lead over the next person",
     CheckName.CREDENTIAL: "The card or PIN",
+    CheckName.RULES_IN_FORCE: "The rules in force",
     CheckName.DOOR_MODE: "The mode of the door",
     CheckName.STATUS: "The person's status",
     CheckName.VALIDITY: "The begin and end of the person's access",
@@ -64,18 +65,20 @@ def _somebody_enrolled(saw: Saw, passed: bool, _: str) -> str:
 
 def _enough_pictures(saw: Saw, passed: bool, _: str) -> str:
     verdict = "enough" if passed else "not enough"
-    return f"There were {saw['frames']} good pictures, which is {verdict}: {saw['needed']} are needed."
+    refused = f"; {saw['refused']} were not good enough" if saw.get("refused") else ""
+    found = f"There were {saw['pictures']} good pictures, which is {verdict}"
+    return f"{found}: {saw['needed']} are needed{refused}."
 
 
 def _recognised(saw: Saw, passed: bool, name: str) -> str:
     verdict = "recognised" if passed else "not recognised"
     place = "at or above" if passed else "below"
-    return (
-        f"{name} was {verdict}: the score {saw['score']:.3f} is {place} the threshold {saw['threshold']:.3f}."
-    )
+    return f"{name} was {verdict}: the score {saw['score']:.3f} is {place} the threshold {saw['needed']:.3f}."
 
 
 def _clear_lead(saw: Saw, passed: bool, name: str) -> str:
+    if saw.get("told_apart"):
+        return "Two people are too alike, and the card or PIN that was shown tells them apart."
     if saw["margin"] is None:
         return "Nobody else is enrolled who could be taken for this person."
     verdict = "clear" if passed else "too small"
@@ -88,6 +91,10 @@ def _clear_lead(saw: Saw, passed: bool, name: str) -> str:
 def _credential(saw: Saw, passed: bool, name: str) -> str:
     what = FACTOR_WORD[saw["factor"]]
     return f"{what[0].upper()}{what[1:]} {'is' if passed else 'is not'} that of {_inside(name)}."
+
+
+def _rules_in_force(saw: Saw, _: bool, __: str) -> str:
+    return f"The rules in force are those with the digest {saw['digest'][:12]}."
 
 
 def _door_mode(saw: Saw, passed: bool, name: str) -> str:
@@ -158,7 +165,8 @@ def _schedule(saw: Saw, passed: bool, _: str) -> str:
         shown = "" if hours is None else f", {', '.join(hours) or 'closed'} on this day"
         parts.append(f"{each['rule']} (schedule {each['schedule']}{shown}) {verdict}")
     verdict = "a rule is open" if passed else "no rule is open"
-    return f"At {_time(saw['at'])}, {day}, {verdict}: {'; '.join(parts)}."
+    opens = f" The first opens at {_time(saw['opens'])}." if saw.get("opens") else ""
+    return f"At {_time(saw['at'])}, {day}, {verdict}: {'; '.join(parts)}.{opens}"
 
 
 def _factors(saw: Saw, passed: bool, name: str) -> str:
@@ -192,6 +200,7 @@ SENTENCES: dict[CheckName, Callable[[Saw, bool, str], str]] = {
     CheckName.RECOGNISED: _recognised,
     CheckName.CLEAR_LEAD: _clear_lead,
     CheckName.CREDENTIAL: _credential,
+    CheckName.RULES_IN_FORCE: _rules_in_force,
     CheckName.DOOR_MODE: _door_mode,
     CheckName.STATUS: _status,
     CheckName.VALIDITY: _validity,

@@ -7,8 +7,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from models.check_messages import SENTENCES, SUBJECT, sentence_for
-from models.domain import CheckName, CheckResult, PersonId
+from access.decision import identify
+from access.evidence import Evidence
+from access.limits import EvidenceLimits
+from models.domain import (
+    Candidate,
+    CheckName,
+    CheckResult,
+    Deny,
+    LockState,
+    PersonId,
+    ScoreKind,
+    ScoreScale,
+    SearchResult,
+    Threshold,
+)
 from models.rules.decide import decide_access
 from models.rules.document import policy_from_text
 from models.rules.factors import parse_way
@@ -22,6 +35,7 @@ from models.rules.request import (
     PersonAccess,
     Request,
 )
+from models.rules.sentences import SENTENCES, SUBJECT, sentence_for
 from tests.models.rules.strategies import cases
 
 FRIDAY = datetime(2026, 12, 25, 7, 30, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -84,11 +98,11 @@ def test_a_record_that_lacks_something_still_has_a_sentence(name: CheckName, saw
         (CheckResult(CheckName.SOMEBODY_ENROLLED, True, {"people": 12}), "12 people are enrolled."),
         (CheckResult(CheckName.SOMEBODY_ENROLLED, False, {"people": 0}), "Nobody is enrolled."),
         (
-            CheckResult(CheckName.ENOUGH_PICTURES, True, {"frames": 5, "needed": 3}),
-            "There were 5 good pictures, which is enough: 3 are needed.",
+            CheckResult(CheckName.ENOUGH_PICTURES, True, {"pictures": 5, "needed": 3, "refused": 2}),
+            "There were 5 good pictures, which is enough: 3 are needed; 2 were not good enough.",
         ),
         (
-            CheckResult(CheckName.RECOGNISED, False, {"score": 0.4, "threshold": 0.55}),
+            CheckResult(CheckName.RECOGNISED, False, {"score": 0.4, "needed": 0.55}),
             "Ada was not recognised: the score 0.400 is below the threshold 0.550.",
         ),
         (
@@ -98,6 +112,14 @@ def test_a_record_that_lacks_something_still_has_a_sentence(name: CheckName, saw
         (
             CheckResult(CheckName.CLEAR_LEAD, True, {"margin": None, "needed": 0.05}),
             "Nobody else is enrolled who could be taken for this person.",
+        ),
+        (
+            CheckResult(CheckName.CLEAR_LEAD, True, {"told_apart": True}),
+            "Two people are too alike, and the card or PIN that was shown tells them apart.",
+        ),
+        (
+            CheckResult(CheckName.RULES_IN_FORCE, True, {"digest": "0123456789abcdef"}),
+            "The rules in force are those with the digest 0123456789ab.",
         ),
         (CheckResult(CheckName.CREDENTIAL, False, {"factor": "pin"}), "The PIN is not that of Ada."),
         (
@@ -143,7 +165,8 @@ def test_the_sentences_of_the_rules() -> None:
     assert last(door="lab") == "No rule names Ada (staff) for the door lab."
     assert last(at=FRIDAY) == (
         "At 2026-12-25 07:30, a holiday (public), no rule is open: staff in office hours "
-        "(schedule office, closed on this day) does not count: its schedule is closed."
+        "(schedule office, closed on this day) does not count: its schedule is closed. "
+        "The first opens at 2026-12-28 07:00."
     )
     assert last(door="vault") == (
         "Ada showed the face; enough would be the face and the card, or the PIN and the card."
@@ -153,7 +176,29 @@ def test_the_sentences_of_the_rules() -> None:
     )
     pair = "The door opens for two people within 15 s, the second of staff: Ada "
     assert last(door="vault", shown="face+card") == pair + "cannot be the second now, and is the first."
+    other = FirstOfTwo(PersonId("b" * 32), noon)
+    assert last(door="vault", shown="face+card", first_of_two=other) == pair + "is the second."
     waiting = FirstOfTwo(ADA.person_id, noon)
     assert last(door="vault", shown="face+card", first_of_two=waiting) == (
         pair + "is the first and cannot be the second too."
     )
+
+
+def test_what_the_decision_about_a_face_saw_is_enough_for_the_full_sentences() -> None:
+    """The checks of the camera's part, as `access.decision` really writes them."""
+    scale = ScoreScale(ScoreKind.CENTRED, "net")
+    best, runner_up = Candidate(ADA.person_id, 0.9), Candidate(PersonId("b" * 32), 0.2)
+    evidence = Evidence(
+        result=SearchResult(best, runner_up, scale),
+        frames=5,
+        refused=1,
+        advice=(),
+        newest_at_s=10.0,
+        enrolled=2,
+        lock=LockState.LOCKED,
+    )
+    found = identify(evidence, EvidenceLimits(), Threshold(0.5, scale), now=10.1)
+    assert not isinstance(found, Deny)
+    sentences = [sentence_for(check, "Ada") for check in found.trace]
+    assert len(sentences) == 5
+    assert not any(sentence.startswith(tuple(SUBJECT.values())) for sentence in sentences)
