@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from models.check_messages import sentence_for
 from models.cli.dates import parse_time
 from models.cli.names import PersonName
 from models.cli.output import LineType, console_of
@@ -17,6 +16,7 @@ from models.register.records import Person
 from models.rules.decide import decide_access
 from models.rules.factors import Factor, Way, parse_way, way_text
 from models.rules.request import PersonAccess, Request, Verdict
+from models.rules.sentences import sentence_for
 from models.site import open_register
 
 app = typer.Typer()

@@ -43,7 +43,7 @@ SCREENS = {
     "challenge": replace(SEEN, mode=DisplayMode.CHALLENGE, message=Note.FOLLOW, challenge=Direction.UP),
     "granted": GRANTED,
     "denied": DENIED,
-    "words of a panel": replace(DENIED, text="Area armed since 18:00 by the porter: ask at the main entrance"),
+    "words of a panel": replace(DENIED, text="Area armed since 18:00 by the porter: ask at the entrance"),
     "wait": replace(SEEN, mode=DisplayMode.WAIT, message=DenyReason.NEEDS_SECOND_PERSON),
     "unlocked": replace(IDLE, mode=DisplayMode.UNLOCKED, message=Note.OPEN_TO_ALL),
     "held open": replace(IDLE, mode=DisplayMode.HELD_OPEN, message=Note.CLOSE_DOOR),
