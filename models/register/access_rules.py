@@ -92,6 +92,7 @@ class AccessRules(RegisterBase):
             seen_revision: the rules' revision that the change was looked at; None takes any.
 
         Raises:
+            RulesError: names in the rules do not fit together.
             InputError: a PIN alone opens a door now, and PINs are too short for that.
             RegisterChangedError: the rules, people or credentials have changed since `seen_revision`.
         """
