@@ -104,7 +104,20 @@ def test_a_long_time_is_renewed_piece_by_piece(simulated: tuple[LockWithDevice, 
     assert becomes(lambda: lock.state() is LockState.UNLOCKED)
     clock.sleep(17.9)
     assert becomes(lambda: lock.state() is LockState.UNLOCKED)
-    clock.sleep(0.2)
+    clock.sleep(0.3)
+    lock.module.end_release()
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+
+
+def test_an_output_that_stays_on_is_not_called_locked(
+    simulated: tuple[LockWithDevice, SimulatedClock],
+) -> None:
+    lock, clock = simulated
+    lock.unlock(20.0)
+    clock.sleep(21.0)  # the device's own clock stands at 0 s of 20: its relay is on
+    lock.module.set_status(osdp.StatusReportType.Output, b"\1")
+    assert becomes(lambda: lock.state() is LockState.UNLOCKED)
+    lock.module.end_release()  # which it does not report: it is asked
     assert becomes(lambda: lock.state() is LockState.LOCKED)
 
 
@@ -200,9 +213,9 @@ def test_an_output_that_the_device_lacks(cable: Cable, key_file: Path) -> None:
     module.close()
 
 
-def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
-    # libosdp's device cannot answer questions about its inputs: the panel finds out, and relies on reports.
-    module = DoorModule(cable.ends[1], inputs=3)
+@pytest.mark.parametrize("answers", [True, False], ids=["answers questions", "only reports changes"])
+def test_inputs_and_tamper(cable: Cable, key_file: Path, answers: bool) -> None:
+    module = DoorModule(cable.ends[1], inputs=3, answers=answers)
     settings = OsdpLockSettings(
         port=cable.ends[0],
         key_file=key_file,
@@ -227,15 +240,31 @@ def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
         assert becomes(module.is_secure)
         module.set_status(osdp.StatusReportType.Input, bytes([0, 0, 0]))
 
-    with pytest.raises(LockError, match=r"input 0|does not answer"):
-        lock.inputs()
-    assert becomes(lambda: not becomes(lambda: not module.is_secure(), 1.5))  # has asked for the last time
+    if not answers:
+        with pytest.raises(LockError, match=r"input 0|does not answer"):
+            lock.inputs()
+        # It is lost twice, for a second each time, until it is not asked any more.
+        assert becomes(lambda: not becomes(lambda: not module.is_secure(), 2.5))
     report()
     assert reads(DoorInputs(contact=Contact.OPEN))
     module.set_status(osdp.StatusReportType.Input, bytes([1, 1, 1]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True))
     module.set_status(osdp.StatusReportType.Local, bytes([1, 0]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True, tamper=True))
+    lock.close()
+    module.close()
+
+
+def test_a_device_that_was_switched_off_and_on_is_back_soon_and_locked(cable: Cable, key_file: Path) -> None:
+    module = DoorModule(cable.ends[1])
+    settings = OsdpLockSettings(port=cable.ends[0], key_file=key_file)
+    lock = OsdpLock(settings, SystemClock(), confirm_s=CONFIRM_S)
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    lock.unlock(25.0)
+    module.close()
+    module = DoorModule(cable.ends[1])
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    assert [order["control_code"] for order in module.orders(OUTPUT)] == [1]
     lock.close()
     module.close()
 
@@ -361,6 +390,12 @@ def test_one_device_has_one_key(cable: Cable, key_file: Path, tmp_path: Path, mo
         OsdpReader(settings, SystemClock()),
         pytest.raises(ConfigError, match="different keys"),
         OsdpReader(settings.model_copy(update={"key_file": tmp_path / "other.key"}), SystemClock()),
+    ):
+        pass
+    with (
+        OsdpReader(settings, SystemClock()),
+        pytest.raises(ConfigError, match="different speeds"),
+        OsdpReader(settings.model_copy(update={"baud": 19200}), SystemClock()),
     ):
         pass
 
