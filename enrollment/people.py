@@ -67,12 +67,11 @@ class Roster:
         """Keep a person from being recognised, for good; pictures and templates stay stored."""
         return self._set_status(name, PersonStatus.REVOKED)
 
-    def erase(self, name: str) -> PersonId:
-        """Delete all that is kept of a person; return the id, which is nobody's any more."""
-        person = self.named(name)
-        self._register.erase(person.person_id)
+    def erase(self, name: str) -> str:
+        """Delete all that is kept of a person; return the receipt, see `Register.erase`."""
+        receipt = self._register.erase(self.named(name).person_id)
         self._after_change()
-        return person.person_id
+        return receipt
 
     def consents(self, name: str) -> list[Consent]:
         """Return every consent of a person, oldest first; the last one is in force."""
@@ -158,6 +157,7 @@ def _exported(kept: PersonFile) -> dict[str, Any]:
         ],
         "events": [_event_record(event, kept.person.person_id) for event in kept.events],
         "changes": [_change_record(change) for change in kept.changes],
+        "access": asdict(kept.credentials),
     }
 
 

@@ -38,6 +38,7 @@ reaches a program.
     │   ├── StorageFullError      no space left to write an event or a template
     │   ├── RegisterTamperedError    rows were written without the key
     │   ├── RegisterRolledBackError  an older copy of the register was put in its place
+    │   ├── LogAlteredError       events were changed, deleted, added or exchanged
     │   └── EncryptionKeyError    the encryption key is absent, malformed or not the one used
     ├── ReleaseError              a release is incomplete, altered, or was refused by the gate
     ├── CalibrationError          too little data, or data that contradicts itself
@@ -317,6 +318,23 @@ class RegisterRolledBackError(RegisterError):
             f"an older copy of the register was put in its place ({versions}): people who were revoked or "
             "erased since may be in it again. If you restored a backup, run `doorward accept-backup`; if "
             "not, find out who can write the file"
+        )
+
+
+class LogAlteredError(RegisterError):
+    """Events are not as they were written.
+
+    Args:
+        found: what is wrong, and where.
+    """
+
+    code = "log_altered"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the event log is not as it was written: {found}. Keep a copy of the database file as evidence, "
+            "find out who can write it, and compare with the checkpoints that other machines hold "
+            "(`doorward audit verify --checkpoint FILE`)"
         )
 
 

@@ -54,6 +54,7 @@ class NoticeReason(StrEnum):
     LOCKED_BY_SCHEDULE = "locked_by_schedule"
     KIOSK_STARTED = "kiosk_started"
     KIOSK_STOPPED = "kiosk_stopped"
+    REGISTER_CHANGED = "register_changed"
 
 
 REASONS: dict[str, frozenset[str]] = {
@@ -99,7 +100,8 @@ class DoorEvent:
 
     Attributes:
         event_id: the running number that the register gave it; None before it was stored.
-        seq: its number in the chain of its door, from 1; None where it is in none.
+        seq: its number among the events of its door, from 1 without a gap, given by the register too; two
+            events are equal whatever their numbers in a chain.
         at: the time of day; given with any zone, kept in UTC.
         door: the door's name, the setting `door.id`.
         track: the number of the face's track; None for a fault of the door.
@@ -156,7 +158,7 @@ class DoorEvent:
     factors: tuple[str, ...] = ()
     trace: Trace = ()
     silent: bool = False
-    seq: int | None = None
+    seq: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -193,6 +195,7 @@ class DoorEvent:
         return {
             "kind": str(self.kind),
             "event_id": self.event_id,
+            "seq": self.seq,
             "intent_id": self.intent_id,
             "at": self.at.isoformat(timespec="microseconds"),
             "door": self.door,
@@ -217,7 +220,6 @@ class DoorEvent:
             "factors": list(self.factors),
             "trace": [trace_record(check) for check in self.trace],
             "silent": self.silent,
-            "seq": self.seq,
         }
 
     @classmethod

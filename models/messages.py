@@ -57,6 +57,7 @@ NOTICE_MESSAGE: dict[NoticeReason, str] = {
     NoticeReason.LOCKED_BY_SCHEDULE: "Locked by schedule",
     NoticeReason.KIOSK_STARTED: "Kiosk started",
     NoticeReason.KIOSK_STOPPED: "Kiosk stopped",
+    NoticeReason.REGISTER_CHANGED: "Register changed",
 }
 GRANTED_MESSAGE = "The door is open"
 RESTING_MESSAGE = "Please wait a minute, then try again"

@@ -317,7 +317,7 @@ def _granted(view: DoorView, visit: "Visit | None", size: tuple[int, int], name:
         return _state(view, mode, message, visit=visit, size=size, text=view.panel.text)
     text = "" if view.panel is None else view.panel.text
     if view.panel is None and view.lock is LockState.LOCKED:  # the time to go in is over
-        return _state(view, DisplayMode.LOOKING, DenyReason.NOT_ENOUGH_EVIDENCE, visit=visit, size=size)
+        return _state(view, DisplayMode.LOOKING, Note.LOOK_HERE, visit=visit, size=size)
     return _state(
         view, DisplayMode.GRANTED, Note.COME_IN, visit=visit, size=size, text=text, name=first_name(name)
     )

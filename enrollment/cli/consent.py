@@ -68,8 +68,13 @@ def withdraw_consent(
                 f"Without consent nothing may be kept: delete all that is kept of {person.name} for good?"
             )
             typer.confirm(question, abort=True)
-        roster.erase(name)
-    console.emit(LineType.ERASURE, {"person_id": person.person_id}, f"{escape(person.name)} is erased.")
+        receipt = roster.erase(name)
+    console.emit(
+        LineType.ERASURE,
+        {"person_id": person.person_id, "receipt": receipt},
+        f"{escape(person.name)} is erased. The receipt for it, signed with the site's key:\n\n"
+        f"{escape(receipt)}",
+    )
 
 
 def _show_newest(console: Console, person: Person, consent: Consent) -> None:

@@ -79,8 +79,13 @@ def erase(ctx: typer.Context, name: PersonName, yes: Yes = False) -> None:
         person = roster.named(name)
         if not yes and not console.json:
             typer.confirm(f"Delete all that is kept of {person.name} for good?", abort=True)
-        roster.erase(name)
-    console.emit(LineType.ERASURE, {"person_id": person.person_id}, f"{escape(person.name)} is erased.")
+        receipt = roster.erase(name)
+    console.emit(
+        LineType.ERASURE,
+        {"person_id": person.person_id, "receipt": receipt},
+        f"{escape(person.name)} is erased. The receipt for it, signed with the site's key:\n\n"
+        f"{escape(receipt)}",
+    )
 
 
 @app.command("export")

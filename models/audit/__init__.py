@@ -1,1 +1,1 @@
-"""The chain of events that proves that nothing was changed: pure functions on bytes."""
+"""The event log's proofs: canonical bytes, hash chain, Merkle trees, signed checkpoints; pure functions."""

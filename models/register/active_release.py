@@ -16,10 +16,9 @@ from models.register.records import (
 )
 from models.register.session import authenticated_tables
 
+LOGS = ("changes", "gate_attempts", "segments", "erasures", "site_keys")
 DOOR_TABLES = tuple(
-    table
-    for table in authenticated_tables()
-    if table.name not in ("changes", "gate_attempts") and table not in access_schema.TABLES
+    table for table in authenticated_tables() if table.name not in LOGS and table not in access_schema.TABLES
 )
 """What a door checks as a whole when it loads its gallery: not the logs, which grow with time and decide
 nothing, nor the rules, which are checked when they are loaded."""

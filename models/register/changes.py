@@ -13,12 +13,16 @@ from sqlalchemy import select
 
 from models.domain import PersonId
 from models.errors import InputError
+from models.register import chains
 from models.register.faults import damaged_rows
 from models.register.records import Change, ChangeAction, SubjectKind
 from models.register.schema import ChangeRow
+from models.register.sealing import Part
 from models.register.session import RegisterSession, table_of
 
 MAX_ACTOR_LENGTH = 100
+CHANGE = "change"
+"""The kind of a change's event in the chain `site`, and the name of what is sealed of it."""
 
 SUBJECTS = {
     ChangeAction.PERSON_ADDED: SubjectKind.PERSON,
@@ -103,6 +107,17 @@ def record_change(
         new=None if new is None else dict(new),
     )
     session.add(row)
+    session.flush()
+    append_change(session, row)
+
+
+def append_change(session: RegisterSession, row: ChangeRow) -> None:
+    """Add a change to the chain `site`: what was done in public, to whom and by whom sealed."""
+    values = {"action": row.action, "change_id": row.change_id, "subject_kind": row.subject_kind}
+    person = row.subject_id if row.subject_kind == SubjectKind.PERSON else None
+    content = {"actor": row.actor, "subject_id": row.subject_id, "old": row.old, "new": row.new}
+    part = Part(CHANGE, person, content)
+    chains.append(session, session.keys, chains.SITE, at=row.at, kind=CHANGE, values=values, parts=[part])
 
 
 def list_changes(

@@ -6,16 +6,18 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, select
 
 from models.errors import EncryptionKeyError, RegisterError, RegisterRolledBackError
-from models.register import changes, state
+from models.register import chains, changes, state
 from models.register.authenticate import authenticate_every_row, check_every_row, is_authenticated
 from models.register.database import WRITE, migrate, open_engine, schema_revision
 from models.register.faults import typed_faults
+from models.register.log_upgrade import begin_log
 from models.register.macs import Keyring, RowKey
 from models.register.records import ChangeAction
 from models.register.rotation import SHORT_WAIT_S, change_rows, end_rotation
@@ -33,6 +35,7 @@ class RegisterConnection:
         self._path = path
         self._key = key
         self._found: dict[str, RowKey] = {}
+        self._last_keys: Keyring | None = None
         self._seen_version = 0
         with typed_faults(path):
             self.engine = open_engine(path, busy_timeout_s)
@@ -164,7 +167,24 @@ class RegisterConnection:
         version = session.state().version
         if version < known_version:
             raise RegisterRolledBackError(f"version {version} after {known_version}")
+        self._last_keys = session.keys
         self._remember(version)
+
+    def keys_of_log(self, session: RegisterSession) -> Keyring:
+        """Return the keys in force without a check of the state: events are written when all else is refused.
+
+        Where the state names no key that can be found, those of the last transaction that checked it.
+
+        Raises:
+            EncryptionKeyError: a key is absent, and there was no such transaction.
+        """
+        ids = session.execute(select(StateRow.key_id, StateRow.next_key_id)).one_or_none()
+        try:
+            return self._keys(*(ids or ("", None)))
+        except EncryptionKeyError:
+            if self._last_keys is None:
+                raise
+            return self._last_keys
 
     def _keys(self, key_id: str, next_key_id: str | None) -> Keyring:
         found = {each: self._find_key(each) for each in (key_id, next_key_id) if each is not None}
@@ -236,7 +256,12 @@ class RegisterConnection:
                     state.create_state(session, cipher, Keyring(RowKey(cipher)), known)
                 elif accept_older or found != SCHEMA_REVISION:
                     self._upgrade(connection, known, accept_older=accept_older)
-                version = session.state().version
+                begin_log(session)
+                if accept_older:
+                    chains.append(
+                        session, session.keys, chains.SITE, at=datetime.now(UTC), kind="backup_accepted"
+                    )
+                version = session.write_state() or session.state().version
         self._remember(version)
 
     def _upgrade(self, connection: Connection, known_version: int, *, accept_older: bool) -> None:

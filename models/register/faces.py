@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from models.domain import Embedding, FaceCrop, PersonId, Template
 from models.errors import ModelMismatchError, RegisterError, RegisterTamperedError, ReleaseError
+from models.register import site_key
 from models.register.macs import RowValues
 from models.register.person_access import refuse_refused_face
 from models.register.records import CropEmbedding, EnrolledFace, PersonStatus, Purpose, StoredCrop
@@ -216,5 +217,6 @@ def _template_place(row: RowValues) -> str:
 ENCRYPTED: dict[str, tuple[str, Callable[[RowValues], str]]] = {
     "crops": ("image", _crop_place),
     "templates": ("vector", _template_place),
+    "site_keys": ("box", site_key.place_of),
 }
 """By table: the encrypted column, and what its value is bound to."""

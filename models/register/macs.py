@@ -44,6 +44,7 @@ class RowKey:
         self.key_id = bytes.fromhex(cipher.key_id)
         self._mac_key = cipher.derive("authentication of rows")
         self._sum_key = cipher.derive("sums of tables")
+        self._log_key = cipher.derive("codes of the event log")
 
     def mac(self, table: Table, row: RowValues) -> bytes:
         """Return the code of a row: the key's id, and 32 bytes.
@@ -53,6 +54,11 @@ class RowKey:
         """
         content = row_content(table, row)
         return self.key_id + hashlib.blake2b(content, digest_size=MAC_BYTES, key=self._mac_key).digest()
+
+    def log_code(self, *parts: bytes) -> bytes:
+        """Return the code of something in the event log (32 bytes); its first part says of what."""
+        content = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hashlib.blake2b(content, digest_size=MAC_BYTES, key=self._log_key).digest()
 
     def term(self, mac: bytes) -> int:
         """Return what a row with this code adds to the sum of its table."""
@@ -70,6 +76,11 @@ class Keyring:
     def __init__(self, current: RowKey, following: RowKey | None = None) -> None:
         self.current, self.following = current, following
         self._keys = {key.key_id: key for key in (current, following) if key is not None}
+
+    @property
+    def all(self) -> tuple[RowKey, ...]:
+        """Both, or the only one."""
+        return tuple(self._keys.values())
 
     def of(self, table: Table, mac: object) -> RowKey:
         """Return the key that a code was made under. Raises RegisterTamperedError for any other."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Set
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from models.domain import PersonId
@@ -15,7 +15,7 @@ from models.register import changes
 from models.register.access_schema import OF_PERSON
 from models.register.faults import damaged_rows
 from models.register.records import Consent, Person, PersonOverview, PersonStatus, Purpose
-from models.register.schema import ConsentRow, CropRow, EventRow, PersonRow, TemplateRow
+from models.register.schema import ConsentRow, CropRow, PersonRow, TemplateRow
 from models.register.session import RegisterSession, table_of
 
 MAX_NAME_LENGTH = 200
@@ -185,13 +185,13 @@ def consents_of(session: RegisterSession, person_id: PersonId) -> list[Consent]:
 def erase_person(session: RegisterSession, person_id: PersonId) -> str:
     """Delete all data of a person. Raises UnknownPersonError.
 
+    Their events are anonymised apart (`models.register.erasure`).
+
     Returns:
-        The random id that their events and changes have now.
+        The random id that their events and changes are to have from now on.
     """
     person_row(session, person_id)
     random_id = uuid.uuid4().hex
-    for column in (EventRow.person_id, EventRow.runner_up_id):
-        session.execute(update(EventRow).where(column == person_id).values({column: random_id}))
     for table in (TemplateRow, CropRow, ConsentRow, *OF_PERSON, PersonRow):
         session.delete_rows(table, table.person_id == person_id)
     changes.forget_person(session, person_id, random_id)

@@ -18,9 +18,10 @@ from models.errors import (
     RegisterError,
     RevokedPersonError,
 )
-from models.events import DoorEvent
 from models.register import (
+    chains,
     changes,
+    closing,
     events,
     faces,
     people,
@@ -33,6 +34,8 @@ from models.register.access_rules import AccessRules
 from models.register.active_release import ActiveRelease
 from models.register.connection import RegisterConnection
 from models.register.credentials import Credentials, person_credentials
+from models.register.erasure import erase_events
+from models.register.log import EventLog
 from models.register.records import (
     Change,
     ChangeAction,
@@ -45,7 +48,7 @@ from models.register.records import (
     Purpose,
     StoredCrop,
 )
-from models.register.schema import ChangeRow, ConsentRow, EventRow, PersonRow
+from models.register.schema import ChangeRow, ConsentRow, PersonRow
 from models.register.session import RegisterSession, table_of
 from models.storage.keys import KeyFile
 
@@ -54,7 +57,7 @@ BUSY_TIMEOUT_S = 5.0
 CONSENT_TABLES = (table_of(PersonRow), table_of(ConsentRow))
 
 
-class Register(ActiveRelease, AccessRules, Credentials):
+class Register(ActiveRelease, AccessRules, Credentials, EventLog):
     """People, consent, templates, crops, rules, events and the active release. Safe to share between threads.
 
     Open it with `Register.open`. The change log names who made each change: see `acting_as`.
@@ -305,15 +308,25 @@ class Register(ActiveRelease, AccessRules, Credentials):
                 person_credentials(session, person_id),
             )
 
-    def erase(self, person_id: PersonId) -> None:
-        """Delete all data of a person; events and changes keep a random id. Raises UnknownPersonError."""
+    def erase(self, person_id: PersonId) -> str:
+        """Delete all data of a person; events and changes keep a random id.
+
+        Returns:
+            The receipt: a signed note (`models.audit.checkpoint`) that says how many parts of events were
+            deleted and when, and not whose.
+
+        Raises:
+            UnknownPersonError: nobody has that id.
+        """
         with self._connection.writing() as session:
             random_id = people.erase_person(session, person_id)
             release_records.forget_learner(session, person_id)
             state.bump_revision(session)
             state.bump_rules(session)
             self._record_change(session, ChangeAction.PERSON_ERASED, random_id)
+            receipt = erase_events(session, person_id, random_id)
         self._connection.empty_log()
+        return receipt
 
     # --- faces --------------------------------------------------------------------------------------------
 
@@ -340,43 +353,6 @@ class Register(ActiveRelease, AccessRules, Credentials):
             session.check_complete()
             return faces.crops_lacking_templates(session, model_id)
 
-    # --- events -------------------------------------------------------------------------------------------
-
-    def append_event(self, event: DoorEvent) -> int:
-        """Write one event and return its number; on return it survives a power cut."""
-        with self._connection.writing() as session:
-            return events.append_event(session, event)
-
-    def events(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        door: str | None = None,
-        person_id: PersonId | None = None,
-        outcome: str | None = None,
-        limit: int | None = None,
-    ) -> list[DoorEvent]:
-        """Return the newest `limit` matching events of the time [since, until), oldest first."""
-        with self._connection.reading() as session:
-            return events.list_events(
-                session,
-                since=since,
-                until=until,
-                door=door,
-                person_id=person_id,
-                outcome=outcome,
-                limit=limit,
-            )
-
-    def delete_events(self, before: datetime, limit: int) -> int:
-        """Delete the oldest `limit` events of the time before `before`; returns how many there were.
-
-        A small limit keeps the door from waiting: call it until it returns less than the limit.
-        """
-        with self._connection.writing() as session:
-            return retention.delete_before(session, EventRow.event_id, EventRow.at, before, limit)
-
     # --- the change log -----------------------------------------------------------------------------------
 
     def changes(
@@ -392,9 +368,13 @@ class Register(ActiveRelease, AccessRules, Credentials):
             return changes.list_changes(session, since=since, until=until, person_id=person_id, limit=limit)
 
     def delete_changes(self, before: datetime, limit: int) -> int:
-        """Delete the oldest `limit` changes of the time before `before`, as `delete_events` does."""
+        """Delete the oldest `limit` changes of the time before `before`, as `delete_events` does.
+
+        Their events in the chain `site` go with them, by whole days.
+        """
         with self._connection.writing() as session:
-            return retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
+            deleted = retention.delete_before(session, ChangeRow.change_id, ChangeRow.at, before, limit)
+            return max(deleted, closing.prune(session, chains.SITE, before, limit))
 
     def _insert_consent(
         self,

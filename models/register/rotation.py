@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, select, update
 
 from models.errors import RegisterError
-from models.register import cards, faces
+from models.register import cards, chains, faces, sealing
 from models.register.credential_key import credential_key, store_credential_key
 from models.register.macs import MAC, Keyring
 from models.register.session import RegisterSession, authenticated_tables, seal_sums
@@ -17,12 +17,16 @@ ENCRYPTED = {**faces.ENCRYPTED, **cards.ENCRYPTED}
 CHUNK_ROWS = 100
 CHUNK_BYTES = 1 << 19
 """A chunk ends with either: one of pictures is shorter than one of people."""
+SEALED_ROWS = 400
+"""Parts of events in a chunk: each is short."""
 SHORT_WAIT_S = 0.1
 
 
 def change_rows(session: RegisterSession) -> bool:
     """Encrypt and authenticate some rows under the key that follows; returns False when none is left."""
-    return any(_change_chunk(session, table) for table in authenticated_tables())
+    return any(_change_chunk(session, table) for table in authenticated_tables()) or bool(
+        sealing.change_keys(session, SEALED_ROWS)
+    )
 
 
 def end_rotation(session: RegisterSession) -> None:
@@ -31,6 +35,7 @@ def end_rotation(session: RegisterSession) -> None:
     following = session.keys.following
     if following is None:
         raise RegisterError("no change of keys is going on")
+    chains.change_keys(session)
     session.keys = Keyring(following)
     row.key_id, row.next_key_id = following.cipher.key_id, None
     row.sums = seal_sums(following.cipher, row.version, sums)

@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.register.faults import damaged_rows
 
-SCHEMA_REVISION = "0009"
+SCHEMA_REVISION = "0010"
 """The newest migration: the schema that this version of the program reads and writes."""
 
 
@@ -183,36 +183,103 @@ class TemplateRow(AuthenticatedBase):
 
 
 class EventRow(Base):
-    """A decision, its outcome, or a fault; not authenticated.
+    """An event of a chain: what can be known without naming anybody. Only retention deletes it.
 
-    No foreign key: after an erasure it keeps a random id.
+    Its hash and that of the next event show a change (`models.audit.chain`); a trigger refuses one.
     """
 
     __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("chain", "seq"),)
 
     event_id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    door: Mapped[str]
-    track: Mapped[int | None]
-    outcome: Mapped[str]
-    reason: Mapped[str]
-    person_id: Mapped[str | None] = mapped_column(index=True)
-    score: Mapped[float | None]
-    runner_up_id: Mapped[str | None] = mapped_column(index=True)
-    runner_up_score: Mapped[float | None]
-    threshold: Mapped[float | None]
-    release: Mapped[str]
-    quality: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
-    stages_ms: Mapped[dict[str, Any]]
-    frames: Mapped[int]
-    detail: Mapped[str]
-    advice: Mapped[list[str]]
-    box: Mapped[dict[str, Any] | None] = mapped_column(Json(none_as_null=True))
-    clip_s: Mapped[float | None]
-    intent_id: Mapped[int | None]
-    factors: Mapped[list[str]]
-    trace: Mapped[list[Any]]
-    silent: Mapped[bool]
+    chain: Mapped[str]
+    seq: Mapped[int]
+    at: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    public: Mapped[str]
+    commits: Mapped[bytes]
+    prev: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class SealedRow(Base):
+    """A part of an event that names somebody or holds words, encrypted with the salt of its commitment.
+
+    `subject` is a keyed hash of the person's id, to find the rows of one person.
+    """
+
+    __tablename__ = "sealed"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[bytes | None] = mapped_column(index=True)
+    key_id: Mapped[bytes] = mapped_column(index=True)
+    box: Mapped[bytes]
+
+
+class HeadRow(Base):
+    """Where a chain ends, with a code under the register's key, and the newest checkpoint of the chain."""
+
+    __tablename__ = "heads"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    event_id: Mapped[int]
+    hash: Mapped[bytes]
+    day: Mapped[str]
+    code: Mapped[bytes]
+    checkpoint: Mapped[str | None]
+
+
+class SegmentRow(AuthenticatedBase):
+    """The events of a chain on one UTC day, closed and signed; they are deleted once `pruned_at` is set."""
+
+    __tablename__ = "segments"
+    __table_args__ = (UniqueConstraint("chain", "first_seq"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    chain: Mapped[str]
+    day: Mapped[str]
+    first_seq: Mapped[int]
+    last_seq: Mapped[int]
+    root: Mapped[bytes]
+    last_hash: Mapped[bytes]
+    previous: Mapped[bytes]
+    checkpoint: Mapped[str]
+    pruned_at: Mapped[datetime | None]
+
+
+class SiteKeyRow(AuthenticatedBase):
+    """The key that signs checkpoints and receipts: the public one, and the private one encrypted."""
+
+    __tablename__ = "site_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[str]
+    public: Mapped[bytes]
+    box: Mapped[bytes]
+
+
+class ErasureRow(AuthenticatedBase):
+    """That a person was erased: how many sealed parts, and the signed receipt; nothing says whose."""
+
+    __tablename__ = "erasures"
+
+    receipt_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    count: Mapped[int]
+    receipt: Mapped[str]
+
+
+class DeliveryRow(Base):
+    """The last event of a chain that a receiver has confirmed."""
+
+    __tablename__ = "deliveries"
+
+    receiver: Mapped[str] = mapped_column(primary_key=True)
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
 
 
 class ChangeRow(AuthenticatedBase):

@@ -330,7 +330,9 @@ class Failing:
 
 def test_a_camera_that_fails_at_once_is_asked_again_only_after_a_wait() -> None:
     door, stop, camera, turns = Door(), Stopping(waits=5), Failing(), list[CameraError | None]()
-    watch_camera(lambda: camera, door.loop, stop, lambda _: None, on_turn=turns.append)
+    watch_camera(
+        lambda: camera, door.loop, stop, lambda _: None, on_turn=lambda trouble, _frame: turns.append(trouble)
+    )
     assert camera.reads == 5
     assert stop.waited_s == [FAULT_SLICE_S] * 5
     assert [str(turn) for turn in turns] == ["holds no picture"] * 5
@@ -340,7 +342,7 @@ def test_a_turn_is_reported_after_every_frame_and_what_it_raises_ends_the_watch(
     door, turns = Door(), list[int]()
     camera = ScriptedCamera(door, [Stand(1)] * 10)
 
-    def on_turn(trouble: CameraError | None) -> None:
+    def on_turn(trouble: CameraError | None, _frame: Frame | None) -> None:
         assert trouble is None
         turns.append(10 - len(camera._script))
         if len(turns) == 4:

@@ -217,8 +217,9 @@ def test_a_register_replaced_while_in_use_is_neither_read_nor_written(
         ("UPDATE consents SET purposes = '[\"recog'", lambda register: register.crops()),
         ("UPDATE consents SET purposes = '5'", lambda register: register.people_overview()),
         ("UPDATE consents SET purposes = '[\"dancing\"]'", lambda register: register.people_overview()),
-        ("UPDATE events SET outcome = 'perhaps'", lambda register: register.events()),
-        ("UPDATE events SET stages_ms = '{'", lambda register: register.events()),
+        ('UPDATE events SET public = \'{"outcome":"perhaps"}\'', lambda register: register.events()),
+        ("UPDATE events SET public = '{'", lambda register: register.events()),
+        ("UPDATE events SET at = 'yesterday'", lambda register: register.events()),
         ("UPDATE changes SET action = 'sang'", lambda register: register.changes()),
         ("UPDATE changes SET at = 'yesterday'", lambda register: register.changes()),
         ("UPDATE templates SET vector = x'00'", lambda register: register.templates(MODEL)),
@@ -231,6 +232,7 @@ def test_a_damaged_row_is_named_so(
     register.add_person("Ada", [face(1)], "I agree.")
     register.append_event(EVENT)
     connection = sqlite3.connect(database)
+    connection.execute("DROP TRIGGER events_are_not_changed")
     connection.execute(damage)
     connection.commit()
     connection.close()
