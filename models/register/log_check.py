@@ -170,11 +170,11 @@ def _check_batch(session: RegisterSession, batch: Sequence[ChainEvent], erased: 
 def _check_parts(event: ChainEvent, found: Mapping[str, OpenedPart], erased: Erased) -> Iterator[Problem]:
     try:
         names = sealed_parts(event.public)[1]
-    except ValueError:
+        commits = [event.commits[HASH_BYTES * at :][:HASH_BYTES] for at in range(len(names))]
+    except (TypeError, ValueError):
         return  # the check of the event says so
-    for number, name in enumerate(names):
+    for name, committed in zip(names, commits, strict=True):
         part, receipt = found.get(name), erased.get((event.chain, event.seq, name))
-        committed = event.commits[HASH_BYTES * number : HASH_BYTES * (number + 1)]
         wrong = None
         if part is None:
             wrong = "was deleted without an erasure"

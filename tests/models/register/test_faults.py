@@ -217,7 +217,7 @@ def test_a_register_replaced_while_in_use_is_neither_read_nor_written(
         ("UPDATE consents SET purposes = '[\"recog'", lambda register: register.crops()),
         ("UPDATE consents SET purposes = '5'", lambda register: register.people_overview()),
         ("UPDATE consents SET purposes = '[\"dancing\"]'", lambda register: register.people_overview()),
-        ("UPDATE events SET public = '{\"outcome\":\"perhaps\"}'", lambda register: register.events()),
+        ('UPDATE events SET public = \'{"outcome":"perhaps"}\'', lambda register: register.events()),
         ("UPDATE events SET public = '{'", lambda register: register.events()),
         ("UPDATE events SET at = 'yesterday'", lambda register: register.events()),
         ("UPDATE changes SET action = 'sang'", lambda register: register.changes()),
