@@ -5,45 +5,44 @@ again. Anything that has no name in `models.errors`, in whichever thread, ends t
 on the way out, and whoever supervises the process starts it anew.
 """
 
-import math
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
-from types import FrameType
+from contextlib import ExitStack, contextmanager
 
 import structlog
 
 from access.assembly import build_loop
 from access.authorise import Authoriser
+from access.camera_loop import OnEvents, watch_camera
 from access.cameras import open_camera
-from access.cameras.newest import reconnect_delay_s
+from access.display.feed import DisplayFeed
+from access.display.reporter import DisplayReporter
+from access.display.wire import socket_path
 from access.hardware import open_lock
 from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
+from access.metrics import KioskMetrics, Readings
+from access.metrics_server import metrics_running
 from access.record import RegisterAudit
 from access.retention import retention_running
 from access.service_manager import ServiceManager
+from access.signals import stopped_by_signals
 from access.site_watch import SiteWatch
 from access.thread_errors import ThreadErrors
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
-from models.errors import CameraAbsentError, CameraError, ConfigError, DoorwardError, error_record
-from models.events import FAILURES, DoorEvent
-from models.ports import Camera, Clock
+from models.errors import CameraError, ConfigError, DoorwardError, error_record
+from models.events import FAILURES, DoorEvent, NoticeReason
+from models.ports import Clock
 from models.register.register import Register
 from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
 from models.settings.log import LogSettings
 from models.settings.settings import Settings
-from models.site import open_site
+from models.site import Site, open_site
 from models.storage.single import single_run_lock
-
-FAULT_SLICE_S = 1.0
-"""While a camera is away its fault is repeated this often, so that the loop counts it as one that goes on."""
 
 TICK_S = 0.2
 """Between two looks at the door itself: its contact, cards and keys, schedules, lockdowns."""
@@ -55,10 +54,6 @@ RECORDINGS = frozenset({"clip", "folder"})
 """Kinds of cameras that are files: one that is absent will not come, so trying again is of no use."""
 
 log = structlog.get_logger(__name__)
-
-OnEvents = Callable[[list[DoorEvent]], None]
-OnTurn = Callable[[CameraError | None], None]
-"""Called after every frame that was judged (None) and every fault of the camera that was recorded."""
 
 
 def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | None = None) -> None:
@@ -77,7 +72,7 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
         DoorwardError: the door cannot begin: no weights, no register, a wrong key, an altered release.
         RuntimeError: a thread has died of an error without a type, which is the cause.
     """
-    door, watched, clock = settings.door.id, threading.Event(), SystemClock()
+    door, clock = settings.door.id, SystemClock()
     service = ServiceManager(clock)
     _check_watchdog(service, settings)
     taken = (
@@ -87,19 +82,15 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
     with single_run_lock(settings.home / f"kiosk-{door}.lock", taken), ThreadErrors() as threads:
         if settings.camera.kind == "synthetic":
             log.warning("the camera is synthetic: nobody real is seen", advice="set camera.source")
-
-        def on_turn(trouble: CameraError | None) -> None:
-            threads.raise_first()
-            service.alive(f"the door {door} is watched" if trouble is None else str(trouble))
-
-        lock = LockDriver(
-            open_lock(settings.lock, clock), clock, DoorLimits.of(settings.door, settings.lock.without_power)
-        )
+        limits = DoorLimits.of(settings.door, settings.lock.without_power)
+        lock = LockDriver(open_lock(settings.lock, clock), clock, limits)
+        watched = threading.Event()
         try:
-            if _watch_door(
-                settings, clock, lock, stop=stop, watched=watched, on_events=on_events, on_turn=on_turn
-            ):
-                log.info(f"the {settings.camera.kind} has ended", door=door)
+            with ExitStack() as stack:
+                running = _RunningDoor(settings, clock, lock, stack, on_events)
+                running.on_turn = (threads.raise_first, service.alive)
+                if running.watch(stop, watched):
+                    log.info(f"the {settings.camera.kind} has ended", door=door)
             threads.raise_first()
         finally:
             service.stopping()
@@ -123,49 +114,124 @@ def _check_watchdog(service: ServiceManager, settings: Settings) -> None:
         )
 
 
-def _watch_door(
-    settings: Settings,
-    clock: Clock,
-    lock: LockDriver,
-    *,
-    stop: threading.Event,
-    watched: threading.Event,
-    on_events: OnEvents | None,
-    on_turn: OnTurn,
-) -> bool:
-    """Run the door's loop; True when the camera has ended. Sets `watched` at the first frame."""
-    with (
-        open_site(settings, create=True, actor=f"door:{settings.door.id}") as site,
-        retention_running(site.register, settings.storage, clock),
-        SiteWatch(site, clock) as watch,
-    ):
+class _RunningDoor:
+    """The parts of a door that runs, and what is told of every turn of its loop.
+
+    Args:
+        settings: of the door.
+        clock: the system's.
+        lock: of the door.
+        stack: closes the parts at the end.
+        on_events: hears the events instead of the log; None for the log.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        lock: LockDriver,
+        stack: ExitStack,
+        on_events: OnEvents | None,
+    ) -> None:
+        self._settings, self._clock, self._given = settings, clock, on_events
+        door = settings.door.id
+        self._site: Site = stack.enter_context(open_site(settings, create=True, actor=f"door:{door}"))
+        register = self._site.register
+        stack.enter_context(retention_running(register, settings.storage, clock))
+        self._site_watch = stack.enter_context(SiteWatch(self._site, clock))
+        readings = Readings(lock, self._revisions)
+        self._metrics: KioskMetrics = stack.enter_context(metrics_running(settings, clock, readings))
+        feed = stack.enter_context(
+            DisplayFeed(socket_path(settings.display, settings.home, door), clock, door)
+        )
+        self._loop = build_loop(
+            self._site,
+            self._site_watch.current,
+            clock,
+            audit=RegisterAudit(register),
+            lock=lock,
+            authoriser=Authoriser(door, lambda: self._site_watch.current().access, register),
+            readers=feed.keys,
+        )
+        zone = settings.site.time_zone
+        self._display = DisplayReporter(
+            feed,
+            self._loop,
+            lock,
+            door=door,
+            time_zone="" if zone is None else zone.key,
+            clock=clock,
+            name_of=self._greeting if settings.display.show_name else lambda _person_id: None,
+        )
+        self._greeted: tuple[PersonId, str | None] | None = None
+        self.on_turn: tuple[Callable[[], None], Callable[[str], None]] = (lambda: None, lambda _status: None)
+        """Called after every turn: raises the error of a thread that died, tells the service manager."""
+
+    def watch(self, stop: threading.Event, watched: threading.Event) -> bool:
+        """Run the door's loop until `stop` is set; True when the camera has ended.
+
+        Args:
+            stop: set by a signal.
+            watched: is set at the first frame.
+        """
+        settings = self._settings
 
         def on_first_frame() -> None:
             watched.set()
-            release_id = watch.current().release.release_id
-            log.info("the door is watched", door=settings.door.id, release=release_id)
-            record = site.register.release_record(release_id)
-            if record is not None and record.override_reason is not None:
-                log.warning(
-                    "the release in use was not let through by the gate",
-                    release=release_id,
-                    reason=record.override_reason,
-                )
+            self._first_frame()
 
-        hear = on_events or partial(log_events, names_of=partial(look_up_names, site.register))
-        rules = Authoriser(settings.door.id, lambda: watch.current().access, site.register)
-        audit = RegisterAudit(site.register)
-        loop = build_loop(site, watch.current, clock, audit=audit, lock=lock, authoriser=rules)
-        with ticking(loop, hear):
-            return watch_camera(
-                lambda: open_camera(settings.camera, clock),
-                loop,
+        with ticking(self._loop, self._hear):
+            ended = watch_camera(
+                lambda: open_camera(settings.camera, self._clock),
+                self._loop,
                 stop,
-                hear,
+                self._hear,
                 on_first_frame,
-                on_turn=on_turn,
+                on_turn=self._turn,
                 retry_absent=settings.camera.kind not in RECORDINGS,
             )
+        if watched.is_set():
+            self._hear(self._loop.notice(NoticeReason.KIOSK_STOPPED))
+        return ended
+
+    def _first_frame(self) -> None:
+        door, release_id = self._settings.door.id, self._site_watch.current().release.release_id
+        log.info("the door is watched", door=door, release=release_id)
+        self._hear(self._loop.notice(NoticeReason.KIOSK_STARTED))
+        record = self._site.register.release_record(release_id)
+        if record is not None and record.override_reason is not None:
+            log.warning(
+                "the release in use was not let through by the gate",
+                release=release_id,
+                reason=record.override_reason,
+            )
+
+    def _turn(self, trouble: CameraError | None, frame: Frame | None) -> None:
+        raise_first, say = self.on_turn
+        raise_first()
+        say(f"the door {self._settings.door.id} is watched" if trouble is None else str(trouble))
+        self._metrics.turn(None if self._loop.failing is None else str(self._loop.failing))
+        self._display.show(frame)
+
+    def _hear(self, events: list[DoorEvent]) -> None:
+        self._metrics.count(events)
+        if self._given is not None:
+            self._given(events)
+        else:
+            log_events(events, lambda event: look_up_names(self._site.register, event))
+
+    def _revisions(self) -> dict[str, int]:
+        view = self._site_watch.current()
+        return {"gallery": view.revision, "rules": view.access.revision}
+
+    def _greeting(self, person_id: PersonId) -> str | None:
+        """The name of whoever is let in; asked for at every frame of a visit, looked up once."""
+        if self._greeted is None or self._greeted[0] != person_id:
+            try:
+                self._greeted = person_id, self._site.register.person(person_id).name
+            except DoorwardError:  # a greeting is not worth a fault
+                return None
+        return self._greeted[1]
 
 
 @contextmanager
@@ -184,77 +250,6 @@ def ticking(loop: DoorLoop, on_events: OnEvents) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def watch_camera(
-    connect: Callable[[], Camera],
-    loop: DoorLoop,
-    stop: threading.Event,
-    on_events: OnEvents,
-    on_first_frame: Callable[[], None] = lambda: None,
-    *,
-    on_turn: OnTurn = lambda _trouble: None,
-    retry_absent: bool = True,
-) -> bool:
-    """Feed a camera's frames to the loop until `stop` is set or the camera has ended; reconnect in between.
-
-    Args:
-        connect: makes the camera, not opened yet.
-        loop: of the door.
-        stop: ends it at the next frame.
-        on_events: hears the events of every frame, of which there are mostly none.
-        on_first_frame: called once, when the camera has delivered its first frame.
-        on_turn: called after every frame and every fault of the camera; what it raises goes to the caller.
-        retry_absent: try again when the camera cannot be opened; a recording that is not there does not come.
-
-    Returns:
-        True when the camera has ended, False when `stop` was set.
-
-    Raises:
-        CameraAbsentError: the camera cannot be opened, and `retry_absent` is False.
-    """
-
-    def in_trouble(error: CameraError) -> bool:
-        """Record the fault and wait; True when the door is to stop."""
-        on_events(loop.fault(error))
-        on_turn(error)
-        return stop.wait(FAULT_SLICE_S)
-
-    attempt, seen, ended = 0, False, False
-    while not (ended or stop.is_set()):
-        try:
-            with connect() as camera:
-                attempt = 0
-                for frame in _frames(camera, stop, in_trouble):
-                    if not seen:
-                        seen = True
-                        on_first_frame()
-                    on_events(loop.step(frame))
-                    on_turn(None)
-                ended = not stop.is_set()
-        except CameraError as error:
-            if isinstance(error, CameraAbsentError) and not retry_absent:
-                raise
-            for _ in range(math.ceil(reconnect_delay_s(attempt) / FAULT_SLICE_S)):
-                if in_trouble(error):
-                    break
-            attempt += 1
-    on_events(loop.finish())
-    return ended
-
-
-def _frames(
-    camera: Camera, stop: threading.Event, in_trouble: Callable[[CameraError], object]
-) -> Iterator[Frame]:
-    while not stop.is_set():
-        try:
-            frame = camera.read()
-        except CameraError as error:  # the camera reconnects by itself and says when it is back
-            in_trouble(error)
-            continue
-        if frame is None:
-            return
-        yield frame
 
 
 def look_up_names(register: Register, event: DoorEvent) -> dict[PersonId, str]:
@@ -278,22 +273,6 @@ def log_events(events: list[DoorEvent], names_of: NamesOf = lambda _event: {}) -
     for event in events:
         write = log.warning if event.outcome in FAILURES else log.info
         write("decision", **{EVENT_KEY: event}, names=names_of(event))
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set while inside, instead of ending the process halfway."""
-    stop = threading.Event()
-
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main() -> int:

@@ -3,17 +3,26 @@
 import io
 import logging
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+import numpy as np
 import structlog
 from rich.console import Console as RichConsole
 
 from access.printing import event_line, local_time
+from models.domain import Embedding, Face, FaceCrop, Frame, Template
 from models.settings.log import LogSettings
 
 EVENT_KEY = "door_event"
 """The key under which a log message carries a `models.events.DoorEvent`; `names` beside it has its people."""
+
+BIOMETRICS = (np.ndarray, bytes, bytearray, memoryview, Frame, Face, FaceCrop, Embedding, Template)
+"""Types that are, or may be, a picture or a vector of a face."""
+
+MAX_NUMBERS = 16
+"""A longer list of numbers is taken for the vector of a face; a trace or a box has fewer."""
 
 
 def configure_logging(settings: LogSettings, zone: tzinfo | None = None) -> None:
@@ -21,11 +30,13 @@ def configure_logging(settings: LogSettings, zone: tzinfo | None = None) -> None
 
     Format `console` writes a decision as `doorward replay` does, in colours when stderr is a terminal, and
     the time of day in `zone`; None is this machine's. Format `json` writes all fields of the event, and UTC.
+    Neither writes a picture or a vector of a face, whatever a message is given (`hide_biometrics`).
     """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            hide_biometrics,
             *(_json_processors() if settings.format == "json" else _console_processors(zone)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -56,6 +67,29 @@ def _spread_event(
     event = message.pop(EVENT_KEY, None)
     message.pop("names", None)
     return message if event is None else event.to_record() | message
+
+
+def hide_biometrics(
+    _logger: Any, _method: str, message: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace pictures, templates and vectors in a message's values by the name of their type.
+
+    A log is read by more people than the register, is copied and kept: nobody should find a face in it.
+    """
+    return {name: _hidden(value) for name, value in message.items()}
+
+
+def _hidden(value: object) -> object:
+    if isinstance(value, BIOMETRICS):
+        return f"<{type(value).__name__}>"
+    if isinstance(value, Mapping):
+        return {name: _hidden(each) for name, each in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
+        numbers = sum(isinstance(each, int | float | np.number) for each in value)
+        if numbers > MAX_NUMBERS:
+            return f"<{numbers} numbers>"
+        return (tuple if isinstance(value, tuple) else list)(_hidden(each) for each in value)
+    return value
 
 
 class ConsoleLines:

@@ -22,6 +22,7 @@ from access.record import (
     duress_event,
     fault_event,
     not_written,
+    notice_event,
     outcome_event,
 )
 from access.stages import Stopwatch
@@ -29,7 +30,7 @@ from access.tracking import Track, Tracker
 from access.visit import Visit, choose
 from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
-from models.events import DoorEvent
+from models.events import DoorEvent, NoticeReason
 from models.ports import Clock
 from models.rules.door_mode import DoorMode
 from models.rules.request import Verdict
@@ -125,6 +126,12 @@ class DoorLoop:
     def finish(self) -> list[DoorEvent]:
         """Nothing more will come: write what is still open."""
         return self._guarded(lambda: self._close_ended_tracks(set(self._visits), self._view()))
+
+    def notice(self, reason: NoticeReason) -> list[DoorEvent]:
+        """Write that something happened without anybody asking to pass."""
+        return self._guarded(
+            lambda: self._write_if_possible(notice_event(reason, at=self._now(), door=self._door))
+        )
 
     def fault(self, error: DoorwardError) -> list[DoorEvent]:
         """Record that the door cannot judge; nothing when the same fault merely goes on."""

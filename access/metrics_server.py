@@ -161,7 +161,12 @@ class MetricsServer(socketserver.BaseServer):
         if not self._free.acquire(blocking=False):
             request.close()
             return
-        self._pool.submit(self._answer, request, client)
+        try:
+            self._pool.submit(self._answer, request, client)
+        except RuntimeError as error:  # the system gives no further thread
+            log.warning("the door's figures cannot be given", error=str(error))
+            self._free.release()
+            request.close()
 
     def _answer(self, request: socket.socket, client_address: object) -> None:
         try:

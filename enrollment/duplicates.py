@@ -39,6 +39,10 @@ class DuplicateIndex:
         """Templates per person, on average; 0 when it is empty."""
         return self._template_count / max(1, len(self._people))
 
+    def has(self, person_id: PersonId) -> bool:
+        """True for somebody of whom there is a template."""
+        return person_id in self._row_of
+
     def refresh(self) -> None:
         """Read the register again if it has changed since."""
         revision = self._register.gallery_revision()

@@ -130,9 +130,11 @@ class EnrolmentService:
 
         Raises:
             UnknownPersonError: nobody has that name.
+            FaceRefusedError: the person does not want the face recognised.
             RevokedPersonError: the person was revoked.
         """
         person = self._register.person_named(name)
+        self._register.check_face_allowed(person.person_id)
         if person.status is PersonStatus.REVOKED:
             raise RevokedPersonError(f"{person.name} was revoked for good: erase the person and enrol anew")
         return person
@@ -160,10 +162,7 @@ class EnrolmentService:
         if not pictures:
             raise InputError(f"{name}: there is no picture to enrol")
         self.check_new_name(name)
-        odd = self.pictures_of_other_people(pictures)
-        if odd:
-            names = ", ".join(picture.name for picture in odd)
-            raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
+        self._refuse_odd(pictures)
         purposes = purposes_of_consent(allow_training)
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -194,8 +193,9 @@ class EnrolmentService:
             allow_training: that consent covers training.
 
         Raises:
-            UnknownPersonError, RevokedPersonError: as `person_for_pictures`.
+            UnknownPersonError, FaceRefusedError, RevokedPersonError: as `person_for_pictures`.
             InputError: no picture, or one that is not of this person.
+            DuplicatePersonError: the first pictures of a person show somebody else who is enrolled.
             ConsentError: the new consent has no text, or covers training without being given.
             ReleaseError: another release became active since this service was made.
         """
@@ -204,16 +204,12 @@ class EnrolmentService:
             raise ConsentError("training is agreed to by a consent of its own: give its text")
         if not examined:
             raise InputError(f"{name}: there is no picture to add")
-        index = self._duplicates
-        index.refresh()
-        threshold = self._thresholds().for_gallery(index.people, index.photos_each).verify.threshold
-        for picture in examined:
-            score = index.score(person.person_id, picture.analysis.embedding)
-            if not threshold.accepts(score, index.scale):
-                raise InputError(
-                    f"{picture.name}: not recognised as {person.name} (score {score:.2f}, needed "
-                    f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
-                )
+        self._duplicates.refresh()
+        if self._duplicates.has(person.person_id):
+            self._refuse_pictures_of_another(person, examined)
+        else:  # somebody without a face until now: nothing to compare with but everybody else
+            self._refuse_odd(examined)
+            self._refuse_duplicate(self._people_like(examined), len(examined))
         near = self._near([o for o in self._people_like(examined) if o.person_id != person.person_id])
         self._check_release()
         photos = self._register.add_templates(
@@ -225,6 +221,25 @@ class EnrolmentService:
         )
         self._after_change()
         return self._report(person, examined, photos, near)
+
+    def _refuse_odd(self, pictures: Sequence[ExaminedPicture]) -> None:
+        """Raise InputError when a picture is not of the person whom most of them show."""
+        odd = self.pictures_of_other_people(pictures)
+        if odd:
+            names = ", ".join(picture.name for picture in odd)
+            raise InputError(f"{names}: not the person of the other pictures; take it out or take another")
+
+    def _refuse_pictures_of_another(self, person: Person, pictures: Sequence[ExaminedPicture]) -> None:
+        """Raise InputError when a picture is not recognised as the person."""
+        index = self._duplicates
+        threshold = self._thresholds().for_gallery(index.people, index.photos_each).verify.threshold
+        for picture in pictures:
+            score = index.score(person.person_id, picture.analysis.embedding)
+            if not threshold.accepts(score, index.scale):
+                raise InputError(
+                    f"{picture.name}: not recognised as {person.name} (score {score:.2f}, needed "
+                    f"{threshold.value:.2f}); if it is, erase the person and enrol anew with all pictures"
+                )
 
     def _check_and_insert(
         self,

@@ -157,6 +157,7 @@ def _exported(kept: PersonFile) -> dict[str, Any]:
         ],
         "events": [_event_record(event, kept.person.person_id) for event in kept.events],
         "changes": [_change_record(change) for change in kept.changes],
+        "access": asdict(kept.credentials),
     }
 
 

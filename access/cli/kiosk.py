@@ -22,8 +22,9 @@ def kiosk(ctx: typer.Context) -> None:
 
     `doorward config show` prints what is in force, `doorward doctor` tries it.
     """
-    from access.kiosk import run_kiosk, stopped_by_signals
+    from access.kiosk import run_kiosk
     from access.logs import configure_logging
+    from access.signals import stopped_by_signals
 
     console = console_of(ctx)
     configure_logging(console.settings.log, console.settings.site.time_zone)

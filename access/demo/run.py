@@ -109,7 +109,7 @@ def summarise(visited: list[show.DemoVisit], acted: list[ActResult]) -> dict[str
         "strangers_granted": sum(visit.granted_to is not None for visit in strangers),
         "acts": len(acted),
         "acts_right": sum(result.right for result in acted),
-        "right": all(each.right for each in [*visited, *acted]),
+        "right": all(visit.right for visit in visited) and all(result.right for result in acted),
     }
 
 
@@ -138,7 +138,7 @@ def run_in_browser(console: Console, site: Site, guests: list[show.Guest], liste
         listener: where the page is served.
     """
     from access.display.live_page import LiveBoard, create_app, serve
-    from access.kiosk import stopped_by_signals
+    from access.signals import stopped_by_signals
 
     names = show.names_in(site)
     zone = site.settings.site.time_zone

@@ -48,7 +48,8 @@ def encode_picture(image: ImageArray) -> bytes:
     scale = PICTURE_SIDE / max(height, width)
     if scale < 1:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        # Of 1080 lines in 2 ms, where INTER_AREA takes 11: this is a mirror, nothing is recognised in it.
+        image = cv2.resize(image, small, interpolation=cv2.INTER_LINEAR)
     _, encoded = cv2.imencode(".jpg", cv2.flip(image, 1), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return encoded.tobytes()
 

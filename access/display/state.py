@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from models.domain import Box, Decision, Deny, DenyReason, Grant, LockState, PersonId, QualityReason
+from models.rules.door_mode import DoorMode
 
 if TYPE_CHECKING:  # the display's own process needs no recognition
     from access.visit import Visit
@@ -55,15 +56,6 @@ MESSAGE_KEYS: Mapping[str, MessageKey] = {
     str(key): key for kind in (DenyReason, QualityReason, Note) for key in kind
 }
 """Every message by its name; the names of the three kinds differ."""
-
-
-class DoorMode(StrEnum):
-    """How the door works at present, whoever stands there."""
-
-    NORMAL = "normal"
-    UNLOCKED = "unlocked"
-    LOCKDOWN = "lockdown"
-    FIRE = "fire"
 
 
 class Direction(StrEnum):
@@ -118,7 +110,7 @@ class DoorView:
 
     door: str
     lock: LockState
-    mode: DoorMode = DoorMode.NORMAL
+    mode: DoorMode = DoorMode.LOCKED
     time_zone: str = ""
     fault: DenyReason | None = None
     held_open: bool = False
@@ -325,7 +317,7 @@ def _granted(view: DoorView, visit: "Visit | None", size: tuple[int, int], name:
         return _state(view, mode, message, visit=visit, size=size, text=view.panel.text)
     text = "" if view.panel is None else view.panel.text
     if view.panel is None and view.lock is LockState.LOCKED:  # the time to go in is over
-        return _state(view, DisplayMode.LOOKING, DenyReason.NOT_ENOUGH_EVIDENCE, visit=visit, size=size)
+        return _state(view, DisplayMode.LOOKING, Note.LOOK_HERE, visit=visit, size=size)
     return _state(
         view, DisplayMode.GRANTED, Note.COME_IN, visit=visit, size=size, text=text, name=first_name(name)
     )

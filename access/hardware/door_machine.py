@@ -4,7 +4,7 @@ Two small transition tables side by side: `LOCK_TABLE` for the lock (locked, rel
 unknown, offline) and `LEAF_TABLE` for the door leaf (closed, open, held open, forced open), because a bolt
 can jam while the door is open. An alarm belongs to a state: it begins and ends with it.
 `DoorMachine` turns what the driver sees into inputs of the tables. It reads no clock: times are passed in.
-docs/reference/hardware.md has both tables, printed by `tests.promises.reference`.
+docs/reference/door-states.md has both tables, printed by `tests.promises.reference`.
 """
 
 import math

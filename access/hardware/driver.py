@@ -72,7 +72,7 @@ class LockDriver:
         self._machine = DoorMachine(self._limits, clock.monotonic_s())
         self._machine_guard = threading.Lock()
         self._renew_at_s = clock.monotonic_s()
-        self._silent = False
+        self._silent = self._refused = False
         self._closing = threading.Event()
         self._closed_well = False
         self._thread = threading.Thread(target=self._run, name="lock-driver", daemon=True)
@@ -206,8 +206,11 @@ class LockDriver:
         try:
             self._try_to_unlock(seconds)
         except LockError as error:
-            log.warning("the lock could not be unlocked", error=str(error))
+            if not self._refused:
+                log.warning("the lock could not be unlocked: it is tried again", error=str(error))
+            self._refused = True
             return
+        self._refused = False
         with self._machine_guard:
             self._machine.confirmed(0.0 if holds else seconds, None, now)
         self._renew_at_s = now + seconds / 3

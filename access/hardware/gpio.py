@@ -1,6 +1,8 @@
 """`GpioBoard`: a relay at a pin of the computer itself, by gpiozero."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,10 +29,10 @@ class GpioBoard:
     pause_s = 0.0
 
     def __init__(self, settings: GpioLockSettings, factory: Any = None) -> None:
-        self._factory = factory
         with _pin_errors():
+            self._factory = _own_pins() if factory is None else factory
             self._relay = OutputDevice(
-                settings.pin, active_high=settings.active_high, initial_value=False, pin_factory=factory
+                settings.pin, active_high=settings.active_high, initial_value=False, pin_factory=self._factory
             )
             self._contact = self._input(settings.contact_pin)
             self._exit = self._input(settings.exit_pin)
@@ -72,6 +74,15 @@ class GpioBoard:
         if pin is None:
             return None
         return DigitalInputDevice(pin, pull_up=True, pin_factory=self._factory)
+
+
+def _own_pins() -> Any:
+    """The machine's pins by lgpio alone: gpiozero would try others, the last of which works by chance."""
+    # lgpio makes a pipe in the working folder, which a service may not write.
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())
+    from gpiozero.pins.lgpio import LGPIOFactory
+
+    return LGPIOFactory()
 
 
 def _closed(device: DigitalInputDevice | None) -> bool | None:

@@ -42,6 +42,7 @@ class MqttBoard:
         self._settings, self._clock, self._answer_s = settings, clock, answer_s
         self._connection: _Connection | None = None
         self._tried_s = -math.inf
+        self._contact = Contact.NONE
 
     def switch_on(self, seconds: float) -> None:
         """Order the relay on, and wait until it says so. Raises LockError."""
@@ -58,7 +59,8 @@ class MqttBoard:
 
     def inputs(self) -> DoorInputs:
         """What the contact said last. Raises LockError without a connection."""
-        return DoorInputs(contact=self._connected().contact)
+        self._contact = self._connected().contact
+        return DoorInputs(contact=self._contact)
 
     def close(self) -> None:
         """Leave the broker."""
@@ -74,7 +76,7 @@ class MqttBoard:
         if now - self._tried_s < RECONNECT_S:
             raise LockError("the MQTT broker is not connected: check it, the network and lock.broker")
         self._tried_s = now
-        connection = _Connection(self._settings, self._answer_s)
+        connection = _Connection(self._settings, self._answer_s, self._contact)
         connection.open()
         self._connection = connection
         return connection
@@ -83,7 +85,7 @@ class MqttBoard:
 class _Connection:
     """One connection, from its beginning to its end. paho calls `_on_...` from a thread of its own."""
 
-    def __init__(self, settings: MqttLockSettings, answer_s: float) -> None:
+    def __init__(self, settings: MqttLockSettings, answer_s: float, contact: Contact) -> None:
         self._settings, self._answer_s = settings, answer_s
         self._changed = threading.Condition()
         self._subscribed = False
@@ -91,7 +93,8 @@ class _Connection:
         self._available = settings.availability_topic is None
         self._on: bool | None = None
         self._said = 0
-        self.contact = Contact.NONE
+        # Known from the connection before: a door is not closed because the broker was away.
+        self.contact = contact
         parts = urlsplit(settings.broker)
         self._host = parts.hostname or ""
         secure = parts.scheme == "mqtts"
@@ -197,7 +200,7 @@ class _Connection:
                 if not self._available:
                     self._on = None
             elif message.topic == settings.contact_topic:
-                self.contact = CONTACTS.get(payload.strip().lower(), Contact.NONE)
+                self.contact = CONTACTS.get(payload.strip().lower(), self.contact)
             elif message.topic == settings.state_topic and not message.retain:
                 # A retained state is what the relay said once: it may be dead since.
                 self._said += 1

@@ -31,6 +31,10 @@ SILENT_S = 1.0
 """A device that was not heard for so long does not count as answering; it is asked every 0.05 s."""
 
 KICK_S = 10.0
+HURRY_S = 1.0
+"""A device that is given up by libosdp though it was heard just now, because it has refused something or was
+switched off and on, is called again so soon."""
+
 TICK_S = 0.01
 STEPS = 3
 """libosdp takes three steps from an order to the packet on the line."""
@@ -40,7 +44,13 @@ REFUSALS = 2
 """A device that refuses a question so many times is not asked it again: each time it is lost for a second."""
 
 CLOSE_S = 5.0
-QUESTIONS = (osdp.StatusReportType.Local, osdp.StatusReportType.Input)
+ASK_AGAIN_S = 1.0
+QUESTIONS = {
+    osdp.StatusReportType.Local: None,
+    osdp.StatusReportType.Input: osdp.Capability.ContactStatusMonitoring,
+    osdp.StatusReportType.Output: osdp.Capability.OutputControl,
+}
+"""What is asked, and of what the device must have some to be asked it."""
 
 log = structlog.get_logger(__name__)
 
@@ -109,9 +119,9 @@ class Device:
         self._under_way: deque[Order] = deque()
         self._kick_at_s = time.monotonic() + KICK_S
         self._kicked = False
-        self._hurry = False
+        self._silence_logged = False
         self._refusals: dict[int, int] = {}
-        self._ask_at_s = 0.0
+        self._ask_at_s = self._asked_at_s = 0.0
 
     @property
     def answering(self) -> bool:
@@ -142,6 +152,10 @@ class Device:
         """
         self._attendant, self._greeted = (on_connected, on_turn), False
 
+    def ask_again(self) -> None:
+        """Ask for inputs, outputs and tamper before it is due, at most once a second."""
+        self._ask_at_s = min(self._ask_at_s, self._asked_at_s + ASK_AGAIN_S)
+
     def leave(self) -> None:
         """Be called no more."""
         self._attendant = None
@@ -171,8 +185,6 @@ class Device:
         """Take libosdp's word on the oldest order under way, or on a question of ours."""
         confirmed = status == osdp.CompletionStatus.Ok
         refused = status == osdp.CompletionStatus.Failed and self._heard
-        # For libosdp a device that refuses anything is offline for 300 s; it is not: call it again at once.
-        self._hurry = self._hurry or refused
         if kind != osdp.Command.Status and self._under_way:
             failure = f"the OSDP device {self.address} refused the order: does it have that output or lamp?"
             self._under_way.popleft().finish(None if confirmed else failure)
@@ -187,10 +199,11 @@ class Device:
         """
         self._look(panel, index)
         self._kick_if_silent(panel, index)
-        if self._secure:
-            self._ask(panel, index)
         self._call_attendant()
-        return self._hand_on(panel, index)
+        in_time = self._hand_on(panel, index)
+        if self._secure:
+            self._ask(panel, index)  # after the orders: a device that refuses a question is lost over it
+        return in_time
 
     def forget(self, failure: str) -> None:
         """Give up everything under way, because the panel that carried it is gone."""
@@ -214,8 +227,8 @@ class Device:
             return
         self._secure, self._greeted = secure, False
         if not secure:
-            log.warning("an OSDP device does not answer", address=self.address)
-            self._kick_at_s, self._hurry = time.monotonic() + (0.0 if self._hurry else KICK_S), False
+            self._log_silence()
+            self._kick_at_s = time.monotonic() + (HURRY_S if self._heard else KICK_S)
             self.local = self.inputs = self.outputs = None
             return
         for capability in (
@@ -226,8 +239,13 @@ class Device:
         ):
             level, items = panel.check_capability(index, capability)
             self._capabilities[capability] = items if level else 0
-        self._ask_at_s = 0.0
+        self._ask_at_s, self._silence_logged = 0.0, False
         log.info("an OSDP device is connected", address=self.address)
+
+    def _log_silence(self) -> None:
+        if not self._silence_logged:
+            log.warning("an OSDP device does not answer under its key", address=self.address)
+        self._silence_logged = True
 
     def _call_attendant(self) -> None:
         attendant = self._attendant
@@ -244,6 +262,7 @@ class Device:
             panel.enable_pd(index)  # only now: before it has been disabled, libosdp refuses
             self._kicked = False
         elif not self._secure and not self._kicked and time.monotonic() >= self._kick_at_s:
+            self._log_silence()
             self._kick_at_s = time.monotonic() + KICK_S
             self._kicked = bool(panel.disable_pd(index))
 
@@ -252,8 +271,9 @@ class Device:
         if time.monotonic() < self._ask_at_s:
             return
         self._ask_at_s = time.monotonic() + ASK_S
-        for report in QUESTIONS:
-            has = report == osdp.StatusReportType.Local or self.count(osdp.Capability.ContactStatusMonitoring)
+        self._asked_at_s = time.monotonic()
+        for report, needed in QUESTIONS.items():
+            has = needed is None or self.count(needed) > 0
             if has and self._refusals.get(report, 0) < REFUSALS:
                 panel.submit_command(index, {"command": osdp.Command.Status, "type": report})
 
@@ -284,10 +304,16 @@ class Device:
 
 
 class ControlPanel:
-    """The devices of one serial line, and the thread that talks to them."""
+    """The devices of one serial line, and the thread that talks to them.
 
-    def __init__(self, port: str, baud_rate: int) -> None:
-        self._line = SerialLine(port, baud_rate)
+    Args:
+        port: the path of the serial port.
+        baud: bits per second.
+    """
+
+    def __init__(self, port: str, baud: int) -> None:
+        self.baud = baud
+        self._line = SerialLine(port, baud)
         self._devices: list[Device] = []
         self._changed = False
         self._guard = threading.Lock()
@@ -376,15 +402,20 @@ _OPEN: dict[str, ControlPanel] = {}
 _OPEN_GUARD = threading.Lock()
 
 
-def open_device(port: str, baud_rate: int, address: int, key: bytes) -> Device:
+def open_device(port: str, baud: int, address: int, key: bytes) -> Device:
     """Connect to a device. A port can be opened once, so whoever names the same port shares its panel.
 
     Close it with `close_device`, as often as it was opened.
+
+    Raises:
+        ConfigError: the device was opened with another key, or the port with another speed.
     """
     with _OPEN_GUARD:
         panel = _OPEN.get(port)
         if panel is None:
-            panel = _OPEN[port] = ControlPanel(port, baud_rate)
+            panel = _OPEN[port] = ControlPanel(port, baud)
+        if panel.baud != baud:
+            raise ConfigError(f"the port {port} is named twice with different speeds: name one baud")
         device = panel.device(address, key)
         device.users += 1
         return device

@@ -20,11 +20,11 @@ class SerialLine:
 
     Args:
         port: its path, such as /dev/ttyUSB0.
-        baud_rate: bits per second.
+        baud: bits per second.
     """
 
-    def __init__(self, port: str, baud_rate: int) -> None:
-        self._port, self._baud_rate = port, baud_rate
+    def __init__(self, port: str, baud: int) -> None:
+        self._port, self._baud = port, baud
         self._serial: serial.Serial | None = None
         self._failed_at_s: float | None = None
 
@@ -81,9 +81,7 @@ class SerialLine:
             return None
         try:
             # Another program on the same line would break every packet; a full buffer must not stop us.
-            self._serial = serial.Serial(
-                self._port, self._baud_rate, timeout=0, write_timeout=0.2, exclusive=True
-            )
+            self._serial = serial.Serial(self._port, self._baud, timeout=0, write_timeout=0.2, exclusive=True)
         except (OSError, ValueError, serial.SerialException) as error:
             self._lose(error)
         else:

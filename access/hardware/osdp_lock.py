@@ -32,13 +32,14 @@ class OsdpLock:
     Args:
         settings: which output of which device.
         clock: when the time is up.
+        confirm_s: how long the device has to confirm an order, in seconds; a healthy one takes 0.1 s.
 
     Raises:
         ConfigError: the key is absent or readable by others.
     """
 
-    def __init__(self, settings: OsdpLockSettings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: OsdpLockSettings, clock: Clock, *, confirm_s: float = CONFIRM_S) -> None:
+        self._settings, self._clock, self._confirm_s = settings, clock, confirm_s
         self._guard = threading.Lock()
         self._until_s = self._device_until_s = -math.inf
         self._renewal: tuple[Order, float] | None = None
@@ -57,17 +58,18 @@ class OsdpLock:
             ValueError: `seconds` is not a finite number above 0.
         """
         check_unlock_time(seconds)
+        if self._device.answering and not self._has_output():
+            raise LockError(f"the OSDP device has no output {self._settings.output}: correct lock.output")
         if self.state() is LockState.UNKNOWN:
             raise LockError("the OSDP lock does not answer: check its power, its cable and its key")
-        if self._device.count(osdp.Capability.OutputControl) <= self._settings.output:
-            raise LockError(f"the OSDP device has no output {self._settings.output}: correct lock.output")
         with self._guard:
             now_s = self._clock.monotonic_s()
             until_s = max(self._until_s, now_s + seconds)
-            order, ends_s = self._release(now_s, until_s)
+            order, chunk_s = self._release(now_s, until_s)
         order.wait()
         with self._guard:
-            self._until_s, self._device_until_s = until_s, ends_s
+            # The device's time began when it took the order, which is at the latest now.
+            self._until_s, self._device_until_s = until_s, self._clock.monotonic_s() + chunk_s
 
     def lock(self) -> None:
         """Lock now. Raises LockError."""
@@ -76,17 +78,17 @@ class OsdpLock:
         with self._guard:
             self._until_s = -math.inf
             self._renewal = None
-        self._device.order(self._command(OFF, 0), CONFIRM_S).wait()
+        self._device.order(self._command(OFF, 0), self._confirm_s).wait()
         with self._guard:
             self._device_until_s = -math.inf
 
     def state(self) -> LockState:
-        """What the device has confirmed; UNKNOWN 1 s after it was heard last."""
+        """What the device has confirmed and reported; UNKNOWN 1 s after it was heard last."""
         with self._guard:
             known = self._start is not None and self._start.confirmed
             if self._closed or not known or not self._device.answering:
                 return LockState.UNKNOWN
-            unlocked = self._clock.monotonic_s() < self._device_until_s
+            unlocked = self._clock.monotonic_s() < self._device_until_s or self._reported_on()
             return LockState.UNLOCKED if unlocked else LockState.LOCKED
 
     def inputs(self) -> DoorInputs:
@@ -130,31 +132,40 @@ class OsdpLock:
             )
         return reported[number] != (number in self._settings.inverted_inputs)
 
+    def _reported_on(self) -> bool:
+        outputs = self._device.outputs
+        return outputs is not None and any(outputs[self._settings.output : self._settings.output + 1])
+
+    def _has_output(self) -> bool:
+        return self._device.count(osdp.Capability.OutputControl) > self._settings.output
+
     def _connected(self) -> None:
         """Switch off: whatever was under way before the interruption is over."""
         with self._guard:
             self._until_s = self._device_until_s = -math.inf
-            self._renewal = None
-            self._start = self._device.order(self._command(OFF, 0), CONFIRM_S)
+            self._renewal = self._start = None
+            if self._has_output():  # a device that has none would be lost over an order to it
+                self._start = self._device.order(self._command(OFF, 0), self._confirm_s)
 
     def _turn(self) -> None:
         """Send the next piece of a long time before the device's runs out."""
         with self._guard:
             if self._renewal is not None and self._renewal[0].finished:
-                order, ends_s = self._renewal
+                order, chunk_s = self._renewal
                 self._renewal = None
                 if order.confirmed:
-                    self._device_until_s = ends_s
+                    self._device_until_s = self._clock.monotonic_s() + chunk_s
             now_s = self._clock.monotonic_s()
+            if now_s >= self._device_until_s and self._reported_on():
+                self._device.ask_again()  # not every device reports that its time is over
             due = self._device_until_s < self._until_s and self._device_until_s - now_s < RENEW_S
             if due and self._renewal is None and now_s < self._device_until_s:
                 self._renewal = self._release(now_s, self._until_s)
 
     def _release(self, now_s: float, until_s: float) -> tuple[Order, float]:
-        """Order the output on until `until_s`, or for as long as one order can say; and when that ends."""
-        chunk_s = min(until_s - now_s, MAX_CHUNK_S)
-        order = self._device.order(self._command(ON_FOR_A_TIME, math.ceil(chunk_s * 10)), CONFIRM_S)
-        return order, now_s + chunk_s
+        """Order the output on until `until_s`, or for as long as one order can say; and how long that is."""
+        tenths = math.ceil(min(until_s - now_s, MAX_CHUNK_S) * 10)
+        return self._device.order(self._command(ON_FOR_A_TIME, tenths), self._confirm_s), tenths / 10
 
     def _command(self, control_code: int, tenths: int) -> dict[str, int]:
         return {

@@ -63,7 +63,7 @@ class RelayLock:
         self._until_s = -math.inf
         self._must_lock = True
         self._ask_again_s = -math.inf
-        self._closed = False
+        self._silent = self._closed = False
 
     def unlock(self, seconds: float) -> None:
         """Unlock for `seconds`; a time under way is never shortened.
@@ -101,9 +101,13 @@ class RelayLock:
                 self.lock()
             on = self._ask(self._board.is_on)
         except LockError as error:
-            log.debug("the relay does not say how it stands", error=str(error))
-            self._must_lock = True
+            if not self._silent:
+                log.warning("the relay does not say how it stands", error=str(error))
+            self._silent = self._must_lock = True
             return LockState.UNKNOWN
+        if self._silent:
+            log.info("the relay answers again")
+            self._silent = False
         return LockState.UNLOCKED if on else LockState.LOCKED
 
     def inputs(self) -> DoorInputs:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from access.door_status import DoorStatus
+from access.door_report import DoorReport
 from models.domain import Contact, LockState
 from models.events import AlarmReason, DoorEvent, NoticeReason
 
@@ -131,7 +131,7 @@ def discovery(topics: DoorTopics, sync_topic: str, *, silent: bool) -> dict[str,
     }
 
 
-def states(topics: DoorTopics, status: DoorStatus | None) -> dict[str, str]:
+def states(topics: DoorTopics, status: DoorReport | None) -> dict[str, str]:
     """The retained messages that say how a door stands, by topic; None: its kiosk says nothing."""
     if status is None:
         return {topics["availability"]: "offline"}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
-from access.door_status import DoorStatus
+from access.door_report import DoorReport
 from access.integrations import home_assistant
 from access.integrations.broker import BrokerConnection, Message, check_secrets
 from access.integrations.home_assistant import DoorTopics
@@ -25,7 +25,7 @@ FRESH = timedelta(seconds=60)
 class DoorStates(Protocol):
     """How the doors of this machine stand."""
 
-    def read(self) -> Mapping[str, DoorStatus | None]:
+    def read(self) -> Mapping[str, DoorReport | None]:
         """By door; None where nothing is known now."""
         ...
 

@@ -158,8 +158,8 @@ class Outbox:
                 errors.append(error)
             delivered += self._count(chain, before, self._done(chain))
         waiting = sum(self._count(chain, self._done(chain), None) for chain in self._chains())
-        error = str(errors[0]) if errors else "stopped before the end" if self._stop.is_set() else None
-        return Delivered(self._receiver.name, delivered, waiting, error if waiting else None)
+        why = str(errors[0]) if errors else "stopped before the end" if self._stop.is_set() else None
+        return Delivered(self._receiver.name, delivered, waiting, why if waiting else None)
 
     def _begin(self) -> None:
         """At the very first start pass over what happened before; what is too silent for it, always."""

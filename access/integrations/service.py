@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from access.door_status import FOLDER, DoorStatusReader
+from access.door_report import FOLDER, DoorReportReader
 from access.integrations.home_assistant import topic_name
 from access.integrations.mqtt import MqttReceiver, forget_door
 from access.integrations.outbox import POLL_S, Delivered, Outbox, Receiver
@@ -42,7 +42,7 @@ def receivers_of(settings: Settings, source: EventSource, name_of: NameOf, clock
     site = site_name(settings)
     found: list[Receiver] = [WebhookReceiver(each, site, name_of, clock) for each in settings.webhook]
     if settings.mqtt.host is not None:
-        doors = DoorStatusReader(settings.home, clock)
+        doors = DoorReportReader(settings.home, clock)
         found.append(
             MqttReceiver(
                 settings.mqtt,

@@ -80,7 +80,7 @@ class WebhookReceiver:
                 answer.read(ANSWER_BYTES)
             finally:
                 connection.close()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: no name of a host
             # The address may hold a token: only its host is named.
             raise DeliveryError(
                 f"{self._url.hostname} did not answer ({type(error).__name__}: {error}): see whether it runs"

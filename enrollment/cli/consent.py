@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from models.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import consent_record
+from models.cli.names import PersonName
 from models.cli.output import Console, LineType, console_of
 from models.register.records import Consent, Person
 

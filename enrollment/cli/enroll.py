@@ -12,10 +12,10 @@ from rich.table import Table
 
 from enrollment.bulk import FolderResult, enrol_folders, person_folders
 from enrollment.camera import take_pictures
-from models.cli.names import complete_name
 from enrollment.desk import open_desk
 from enrollment.enrol import Enrolment, EnrolmentService
 from enrollment.pictures import ExaminedPicture, NamedPicture
+from models.cli.names import complete_name
 from models.cli.output import Console, LineType, console_of
 from models.clock import SystemClock
 from models.errors import ConsentError, InputError

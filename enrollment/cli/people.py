@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from models.cli.names import PersonName
 from enrollment.desk import open_roster
 from enrollment.people import Roster
+from models.cli.names import PersonName
 from models.cli.output import LineType, console_of
 from models.register.records import Consent, Person, PersonOverview, PersonStatus
 from models.site import open_register

@@ -81,7 +81,7 @@ def show_or_change_access(
         bool | None,
         typer.Option(
             "--second-factor/--no-second-factor",
-            help="The face alone is not enough for this person, a lookalike of somebody for example; or it is.",
+            help="The face alone is not enough for this person, a lookalike of somebody say; or it is.",
         ),
     ] = None,
 ) -> None:
@@ -112,7 +112,7 @@ def forgive(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The person.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Everybody.")] = False,
 ) -> None:
-    """Forget in which zones a person is, or everybody, so that nobody is refused for having entered before."""
+    """Forget in which zones a person is, or everybody: nobody is refused then for having entered before."""
     if everybody == (name is not None):
         raise typer.BadParameter("give a NAME or --all")
     console = console_of(ctx)

@@ -27,6 +27,7 @@ USAGE_ERROR = "usage_error"
 EXTRAS = {
     "flask": "admin",
     "gpiozero": "gpio",
+    "lgpio": "gpio",
     "holidays": "holidays",
     "waitress": "admin",
     "matplotlib": "evaluation",
@@ -138,9 +139,10 @@ def main(arguments: list[str] | None = None) -> None:
         report(error_record(error), as_json=as_json)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
+        package = (error.name or "").partition(".")[0]  # of paho.mqtt, paho
+        if package not in EXTRAS:
             raise
-        report(error_record(_missing_extra(error.name)), as_json=as_json)
+        report(error_record(_missing_extra(package)), as_json=as_json)
         sys.exit(1)
     except TyperException as error:
         report({"error": USAGE_ERROR, "message": error.format_message(), "details": {}}, as_json=True)

@@ -1,4 +1,4 @@
-"""The commands `pin`, `card`, `face` and `add-person`: what a person shows at a door, and a face that is not wanted."""
+"""The commands `pin`, `card`, `face` and `add-person`: what a person shows at a door."""
 
 import sys
 from dataclasses import asdict

@@ -69,10 +69,12 @@ class LineType(StrEnum):
     RELEASE = "release"
     RETRAINING = "retraining"
     RULES = "rules"
+    RULES_FILE = "rules_file"
     SETTING = "setting"
     SYNTHETIC = "synthetic"
     WARNING = "warning"
     WEIGHTS = "weights"
+    WHY = "why"
     WHATIF = "whatif"
     WOULD = "would"
 

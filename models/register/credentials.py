@@ -176,6 +176,16 @@ class Credentials(RegisterBase):
         self._connection.empty_log()
         return photos
 
+    def check_face_allowed(self, person_id: PersonId) -> None:
+        """Raise FaceRefusedError for a person of whom no template may be stored.
+
+        Raises:
+            UnknownPersonError: nobody has that id.
+        """
+        with self._connection.reading() as session:
+            people.person_row(session, person_id)
+            person_access.refuse_refused_face(session, person_id)
+
     def allow_face(self, person_id: PersonId) -> None:
         """Let pictures of a person be enrolled again, under a new consent. Raises UnknownPersonError."""
         with self._connection.writing() as session:

@@ -79,10 +79,6 @@ def _mode_now(zone: PassbackZone, door: str, state: DoorState) -> PassbackMode |
     """The zone's mode, or what takes its place while its other doors cannot be reached; None for none."""
     if state.zones_reached or not (zone.entries | zone.exits) - {door}:
         return zone.mode
-    match zone.when_offline:
-        case WhenOffline.HARD:
-            return zone.mode
-        case WhenOffline.SOFT:
-            return PassbackMode.SOFT
-        case WhenOffline.OFF:
-            return None
+    if zone.when_offline is WhenOffline.OFF:
+        return None
+    return zone.mode if zone.when_offline is WhenOffline.HARD else PassbackMode.SOFT

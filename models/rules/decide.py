@@ -18,7 +18,7 @@ from models.rules.factors import Factor, Way, way_text
 from models.rules.lockout import delay_s, face_disabled, still_waits
 from models.rules.policy import Policy, Rule
 from models.rules.request import DoorState, Request, Verdict
-from models.rules.schedule import is_open_by_name, local_time, row_of, to_utc, window_text
+from models.rules.schedule import is_open_by_name, local_time, next_change, row_of, to_utc, window_text
 from models.rules.two_person import second_person_missing, two_person_door
 
 FACE_ALONE: Way = frozenset({Factor.FACE})
@@ -53,6 +53,23 @@ class _Outcome:
     ways: tuple[Way, ...] = ()
     notes: tuple[DenyReason, ...] = ()
     final: bool = False
+
+
+def effective_ways(rules: Iterable[Rule], second_factor: bool, no_face: bool = False) -> tuple[Way, ...]:
+    """Return the ways of some rules that count for a person, the shortest first, each once.
+
+    An empty way counts for nothing: it would let in whoever shows nothing.
+
+    Args:
+        rules: that let the person in now.
+        second_factor: the face alone is not enough for this person: a PIN or a card must come to it.
+        no_face: the face does not count, after too many failed attempts.
+    """
+    found: set[Way] = set()
+    for way in (way for rule in rules for way in rule.ways):
+        found.update(SECOND_FACTORS if second_factor and way == FACE_ALONE else (way,))
+    counting = (way for way in found if way and not (no_face and Factor.FACE in way))
+    return tuple(sorted(counting, key=lambda way: (len(way), way_text(way))))
 
 
 def decide_access(policy: Policy, request: Request, state: DoorState) -> Verdict:
@@ -186,6 +203,7 @@ def _check_schedule(policy: Policy, request: Request, rules: list[Rule], opened:
         "at": _minutes_text(request.at, request),
         "weekday": local.weekday(),
         "holiday": policy.calendar.get(local.date()),
+        "opens": None if opened else _opens_text(policy, request, rules),
         "rules": [
             {
                 "rule": each.name,
@@ -204,7 +222,7 @@ def _check_factors(request: Request, state: DoorState, opened: list[Rule]) -> _O
     person = request.person
     no_face = face_disabled(state.failures.count, state.attack_detection)
     shown = request.shown - FACE_ALONE if no_face else request.shown
-    allowed = _ways(opened, second_factor=person.second_factor, no_face=no_face)
+    allowed = effective_ways(opened, person.second_factor, no_face)
     possible = tuple(way for way in allowed if way <= shown or person.can_show(way - shown))
     saw: dict[str, Any] = {
         "shown": [str(factor) for factor in Factor if factor in request.shown],
@@ -215,7 +233,7 @@ def _check_factors(request: Request, state: DoorState, opened: list[Rule]) -> _O
     }
     ways = possible or allowed
     for rule in opened:
-        used = [way for way in _ways([rule], person.second_factor, no_face) if way <= shown]
+        used = [way for way in effective_ways([rule], person.second_factor, no_face) if way <= shown]
         if used:
             saw |= {"rule": rule.name, "way": way_text(used[0])}
             return _Outcome(CheckResult(CheckName.FACTORS, True, saw), ways=ways)
@@ -254,16 +272,24 @@ def _closed_because(policy: Policy, rule: Rule, at: datetime) -> str | None:
     return None if is_open_by_name(policy, rule.schedule, at) else "schedule"
 
 
-def _ways(rules: Iterable[Rule], second_factor: bool, no_face: bool) -> tuple[Way, ...]:
-    """The ways of some rules that count for a person, the shortest first, each once.
+def _opens_text(policy: Policy, request: Request, rules: list[Rule]) -> str | None:
+    """When the first of some closed rules opens again, within two weeks of its begin; None for not then."""
+    moments = [each for rule in rules if (each := _opens(policy, rule, request.at)) is not None]
+    return min(moments).astimezone(request.at.tzinfo).isoformat() if moments else None
 
-    An empty way counts for nothing: it would let in whoever shows nothing.
-    """
-    found: set[Way] = set()
-    for way in (way for rule in rules for way in rule.ways):
-        found.update(SECOND_FACTORS if second_factor and way == FACE_ALONE else (way,))
-    counting = (way for way in found if way and not (no_face and Factor.FACE in way))
-    return tuple(sorted(counting, key=lambda way: (len(way), way_text(way))))
+
+def _opens(policy: Policy, rule: Rule, at: datetime) -> datetime | None:
+    """When a rule that is closed at a moment opens again, in UTC."""
+    start = at
+    if rule.valid_from is not None and to_utc(rule.valid_from) > to_utc(at):
+        start = to_utc(rule.valid_from).astimezone(at.tzinfo)
+    schedule = policy.schedules.get(rule.schedule)
+    opens: datetime | None = start
+    if not is_open_by_name(policy, rule.schedule, start):
+        opens = None if schedule is None else next_change(schedule, policy.calendar, start)
+    if opens is None or _closed_because(policy, rule, opens) is not None:
+        return None
+    return to_utc(opens)
 
 
 def _windows_today(policy: Policy, name: str, local: datetime) -> list[str] | None:

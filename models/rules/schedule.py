@@ -11,8 +11,8 @@ from models.rules.policy import ALWAYS, DAY_MINUTES, Policy, Schedule, Window, W
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-SEARCH_DAYS = 400
-"""How far `next_change` looks: more than a year, so that a schedule of one day a year is found."""
+SEARCH_DAYS = 14
+"""How far `next_change` looks ahead: a schedule repeats weekly, but for holidays."""
 
 
 def to_utc(at: datetime) -> datetime:
@@ -87,7 +87,7 @@ def next_change(schedule: Schedule, calendar: Mapping[date, str], at: datetime) 
         at: the moment, with the zone whose clock counts.
 
     Returns:
-        The moment in that zone; None when nothing changes within 400 days.
+        The moment in that zone; None when nothing changes within 14 days.
 
     Raises:
         ValueError: `at` has no zone.

@@ -51,6 +51,8 @@ class MqttSettings(Section):
 
 
 def _check_url(url: str) -> str:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("write other characters than ASCII as %XX, and a name with them as xn--...")
     parts = urlsplit(url)
     if parts.username or parts.password or "@" in parts.netloc:
         raise ValueError("the address holds a password: the signature is what tells the receiver who sends")

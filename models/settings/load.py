@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from models.errors import ConfigError
 from models.settings.base import KIND, Section, kind_of, without_password
@@ -28,7 +29,6 @@ from models.settings.settings import (
     setting_keys,
     variable_name,
 )
-from models.settings.storage import StorageSettings
 
 FILE_NAME = "doorward.toml"
 OTHER_VARIABLES = frozenset(
@@ -93,6 +93,10 @@ def load_settings(home: Path | None = None, config: Path | None = None) -> Setti
         settings = Settings(home=home, **values)
     except ValidationError as error:
         raise ConfigError(_explain(error, path)) from error
+    except SettingsError as error:  # a list in a variable that is no JSON
+        raise ConfigError(
+            f'{error}: in the environment a list is written as JSON, such as ["en", "de"]'
+        ) from error
     return _under_home(settings)
 
 
@@ -207,9 +211,8 @@ def _under_home(settings: Settings) -> Settings:
             tables[name] = _paths_under(settings.home, table)
         elif isinstance(table, tuple):
             tables[name] = tuple(_paths_under(settings.home, each) for each in table)
-    storage: StorageSettings = tables["storage"]
-    database = str(settings.home / Path(storage.database).expanduser())
-    tables["storage"] = storage.model_copy(update={"database": database})
+    database = str(settings.home / Path(settings.storage.database).expanduser())
+    tables["storage"] = tables["storage"].model_copy(update={"database": database})
     return settings.model_copy(update=tables)
 
 

@@ -1,9 +1,10 @@
 """`OsdpLine`, `OsdpReaderSettings`, `PanelSettings`: devices and panels that are connected over OSDP."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from models.settings.base import KIND, Section
 
@@ -34,7 +35,7 @@ class NoPanelSettings(Section):
     """This door decides by itself."""
 
     kind: Literal["none"] = "none"
-    """The kind of panel."""
+    """The kind of panel: `none` or `osdp`."""
 
 
 class OsdpPanelSettings(OsdpLine):
@@ -54,4 +55,11 @@ class OsdpPanelSettings(OsdpLine):
     """The colour of the lamp by which it says that it does not."""
 
 
-PanelSettings = Annotated[NoPanelSettings | OsdpPanelSettings, Field(discriminator=KIND)]
+def _with_kind(given: Any) -> Any:
+    """A table without a kind is of the first; a setting of another kind is then refused by name."""
+    return {KIND: "none"} | dict(given) if isinstance(given, Mapping) else given
+
+
+PanelSettings = Annotated[
+    NoPanelSettings | OsdpPanelSettings, Field(discriminator=KIND), BeforeValidator(_with_kind)
+]

@@ -22,6 +22,7 @@ from models.settings.log import LogSettings
 from models.settings.metrics import MetricsSettings
 from models.settings.networks import EncoderSettings, WeightsSettings
 from models.settings.osdp import NoPanelSettings, PanelSettings
+from models.settings.reader import NoReaderSettings, ReaderSettings
 from models.settings.site import SiteSettings
 from models.settings.storage import StorageSettings
 
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     camera: CameraSettings = SyntheticCameraSettings()
     lock: LockSettings = SimulatedLockSettings()
+    reader: ReaderSettings = NoReaderSettings()
     panel: PanelSettings = NoPanelSettings()
     detector: DetectorSettings = DetectorSettings()
     quality: QualitySettings = QualitySettings()

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from access.kiosk import FAULT_SLICE_S, look_up_names, run_kiosk, stopped_by_signals, watch_camera
+from access.camera_loop import FAULT_SLICE_S, watch_camera
+from access.kiosk import look_up_names, run_kiosk
+from access.signals import stopped_by_signals
 from models.domain import Frame, PersonId
 from models.errors import (
     AlreadyRunningError,
@@ -72,7 +74,7 @@ def outcomes(events: list[DoorEvent]) -> list[tuple[str, str]]:
 def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(
     error: CameraError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
     door, events = Door(), list[DoorEvent]()
     camera = ScriptedCamera(door, [error, error, error, Stand(1), Stand(1), Stand(1)])
     ended = watch_camera(lambda: camera, door.loop, threading.Event(), events.extend)
@@ -81,8 +83,8 @@ def test_a_camera_in_trouble_is_one_fault_and_the_door_goes_on_when_it_is_back(
 
 
 def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
-    monkeypatch.setattr("access.kiosk.reconnect_delay_s", lambda attempt: 0.02)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.reconnect_delay_s", lambda attempt: 0.02)
     door, events = Door(), list[DoorEvent]()
     attempts = iter([CameraAbsentError("unplugged"), CameraAbsentError("unplugged"), None])
 
@@ -98,7 +100,7 @@ def test_an_absent_camera_is_opened_again_until_it_is_there(monkeypatch: pytest.
 
 
 def test_the_first_frame_is_reported_once_and_not_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.kiosk.FAULT_SLICE_S", 0.01)
+    monkeypatch.setattr("access.camera_loop.FAULT_SLICE_S", 0.01)
     door, reported = Door(), list[str]()
     camera = ScriptedCamera(door, [CameraLostError("not yet"), Stand(1), CameraLostError("gone"), Stand(1)])
 
@@ -328,7 +330,9 @@ class Failing:
 
 def test_a_camera_that_fails_at_once_is_asked_again_only_after_a_wait() -> None:
     door, stop, camera, turns = Door(), Stopping(waits=5), Failing(), list[CameraError | None]()
-    watch_camera(lambda: camera, door.loop, stop, lambda _: None, on_turn=turns.append)
+    watch_camera(
+        lambda: camera, door.loop, stop, lambda _: None, on_turn=lambda trouble, _frame: turns.append(trouble)
+    )
     assert camera.reads == 5
     assert stop.waited_s == [FAULT_SLICE_S] * 5
     assert [str(turn) for turn in turns] == ["holds no picture"] * 5
@@ -338,7 +342,7 @@ def test_a_turn_is_reported_after_every_frame_and_what_it_raises_ends_the_watch(
     door, turns = Door(), list[int]()
     camera = ScriptedCamera(door, [Stand(1)] * 10)
 
-    def on_turn(trouble: CameraError | None) -> None:
+    def on_turn(trouble: CameraError | None, _frame: Frame | None) -> None:
         assert trouble is None
         turns.append(10 - len(camera._script))
         if len(turns) == 4:

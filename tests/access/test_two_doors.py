@@ -88,6 +88,7 @@ def count(register: Register, door: str) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(6 * SURE_S)
 def test_two_doors_on_one_home_share_people_and_events_and_do_not_disturb_each_other(
     settings: Settings, enrol: Enrol, kiosks: list[Kiosk]
 ) -> None:

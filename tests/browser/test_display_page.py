@@ -43,6 +43,7 @@ SCREENS = {
     "challenge": replace(SEEN, mode=DisplayMode.CHALLENGE, message=Note.FOLLOW, challenge=Direction.UP),
     "granted": GRANTED,
     "denied": DENIED,
+    "words of a panel": replace(DENIED, text="Area armed since 18:00 by the porter: ask at the entrance"),
     "wait": replace(SEEN, mode=DisplayMode.WAIT, message=DenyReason.NEEDS_SECOND_PERSON),
     "unlocked": replace(IDLE, mode=DisplayMode.UNLOCKED, message=Note.OPEN_TO_ALL),
     "held open": replace(IDLE, mode=DisplayMode.HELD_OPEN, message=Note.CLOSE_DOOR),
@@ -56,6 +57,10 @@ addEventListener("error", (event) => faults.push(event.message));
 addEventListener("unhandledrejection", (event) => faults.push(String(event.reason)));
 document.addEventListener("securitypolicyviolation", (event) => faults.push(event.violatedDirective));
 """
+OVAL_IS_AT_THE_FACE = """() => {
+  const { cx, rx } = getComputedStyle(document.getElementById("oval"));
+  return parseFloat(cx) === 320 && Math.abs(parseFloat(rx) - 0.74 * 0.28 * 640) < 0.1;
+}"""
 OUTSIDE = """() => [...document.querySelectorAll("header *, p, time, #pad, #pad button, #left")]
   .filter((element) => {
     const { width, left, top, right, bottom } = element.getBoundingClientRect();
@@ -127,6 +132,7 @@ def test_a_visit_from_looking_over_the_pin_to_the_welcome(page: Page, kiosk: Kio
     see(page, "Hold still, one moment")
     expect(page.locator("#picture")).to_be_visible(timeout=LIMIT_MS)
     expect(page.locator("#guide")).to_have_attribute("data-fit", "good")
+    page.wait_for_function(OVAL_IS_AT_THE_FACE)
     kiosk.state = PIN
     see(page, "Enter your PIN", "Then press Enter.")
     expect(page.locator("#picture")).to_be_hidden()

@@ -31,7 +31,7 @@ from models.settings.lock import (
     OsdpLockSettings,
     SerialLockSettings,
 )
-from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule
+from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule, becomes
 from tests.peers.modbus_board import ModbusPeer
 from tests.peers.mqtt_relay import MqttRelay, Proxy, need_broker
 from tests.peers.pty_port import PtyPort
@@ -382,6 +382,7 @@ class OsdpBench(Bench):
             fire_input=2,
         )
         self.lock = OsdpLock(settings, self.clock)
+        assert becomes(lambda: self.lock.state() is LockState.LOCKED)
         self.set_inputs(DoorInputs(contact=Contact.CLOSED))
 
     def is_unlocked(self) -> bool:

@@ -75,6 +75,14 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
+def inputs_of(lock: Lock) -> DoorInputs | None:
+    """What the inputs say, None while the hardware has not said it yet."""
+    try:
+        return lock.inputs()
+    except LockError:
+        return None
+
+
 def comes_to(lock: Lock, state: LockState) -> bool:
     """True when the lock says so in a while: hardware is looked at again and again."""
     return eventually(lambda: lock.state() is state)
@@ -97,7 +105,7 @@ def test_a_lock_unlocks_for_the_time_asked_and_then_locks_by_itself(lock: Lock, 
     assert bench.is_unlocked()
     assert comes_to(lock, LockState.UNLOCKED)
     assert comes_to(lock, LockState.LOCKED)
-    assert not bench.is_unlocked()
+    assert eventually(lambda: not bench.is_unlocked())
     # A relay's own timer may run a little faster than our clock.
     assert bench.clock.monotonic_s() - began_s > 1.4
 
@@ -224,14 +232,14 @@ def test_each_input_is_told_apart(lock: Lock, bench: Bench) -> None:
         for change in ({}, wired.get(name, {}), {}):
             inputs = DoorInputs(**rest | change)
             bench.set_inputs(inputs)
-            assert eventually(lambda expected=inputs: lock.inputs() == expected), (name, lock.inputs())
+            assert eventually(lambda expected=inputs: inputs_of(lock) == expected), (name, lock.inputs())
 
 
 def test_a_fire_alarm_is_seen_and_behind_the_driver_it_unlocks(lock: Lock, bench: Bench) -> None:
     if "fire" not in bench.can.inputs:
         pytest.skip(f"a fire alarm system cannot be wired to kind {bench.kind}")
     bench.set_inputs(DoorInputs(contact=Contact.CLOSED, fire=True))
-    assert eventually(lambda: lock.inputs().fire)
+    assert eventually(lambda: inputs_of(lock) == DoorInputs(contact=Contact.CLOSED, fire=True))
     if isinstance(lock, LockDriver):
         assert comes_to(lock, LockState.HELD_UNLOCKED)
         assert bench.is_unlocked()

@@ -2,12 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer.main
 
+from access.hardware import door_machine
 from models import errors
 from models.cli.app import USAGE_ERROR, build_app
 from models.errors import DoorwardError
@@ -123,6 +124,71 @@ def errors_page() -> str:
     return ERRORS_INTRO + "\n".join(rows) + "\n"
 
 
+DOOR_STATES_INTRO = """# States of a door
+
+The kiosk follows the lock and the door leaf by two tables ([Lock hardware](hardware.md) says how they are connected).
+A state with an alarm raises it when it begins, and clears it when it ends. The tables are made of the code
+(`access/hardware/door_machine.py`) by `python -m tests.promises.reference`.
+
+## Alarms
+
+| state | alarm |
+| --- | --- |
+{alarms}
+
+Besides them `tamper` is raised while a housing is open. What each alarm means: [Events](events.md#alarms).
+
+## The lock
+
+A row is what the lock is doing, a column what happens, a cell what it is doing then; a dot changes nothing.
+
+{lock}
+
+- *Released* ends when the time of the grant is over. A lock that still says unlocked {relock:g} s later did not obey:
+  it is `unknown`.
+- *Silent* is hardware that has not answered for {silent:g} s.
+- An order alone proves nothing: `jammed`, `unknown` and `offline` end only by an answer of the lock.
+
+## The door leaf
+
+It is followed where there is a door contact. Without one nobody can say whether a person went in, nor whether the
+door is held or forced open.
+
+{leaf}
+
+- The door may be open while the lock is released, {lag:g} s longer, and for `door.exit_request_s` after a request to
+  exit. At the first look it may be open too: nobody saw it being opened.
+- It was open *for too long* when `door.held_open_s` have passed since the release was over.
+- Opened after a grant: the notice `entered`. Not opened while the lock was released: `did_not_enter`. Where the
+  hardware was silent meanwhile there is neither.
+- A door that was opened and closed between two looks, a tenth of a second apart, is not noticed.
+"""
+
+
+def door_states_page() -> str:
+    """docs/reference/door-states.md."""
+    alarms = [f"| `{state}` | `{alarm}` |" for state, alarm in door_machine.ALARM_OF.items()]
+    return DOOR_STATES_INTRO.format(
+        alarms="\n".join(alarms),
+        lock=_transitions(door_machine.LOCK_TABLE),
+        leaf=_transitions(door_machine.LEAF_TABLE),
+        relock=door_machine.RELOCK_S,
+        silent=door_machine.SILENT_S,
+        lag=door_machine.CONTACT_LAG_S,
+    )
+
+
+def _transitions(table: Mapping[tuple[Any, Any], Any]) -> str:
+    """A table of transitions: states down, inputs across."""
+    states, inputs = (list(dict.fromkeys(each)) for each in zip(*table, strict=True))
+    lines = ["| | " + " | ".join(inputs) + " |", "| --- |" + " --- |" * len(inputs)]
+    for state in states:
+        cells = (table[state, given] for given in inputs)
+        shown = ["·" if following is state else f"`{following}`" for following in cells]
+        lines.append(f"| `{state}` | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
 def table_keys(page: str, heading: str) -> dict[str, str]:
     """The keys that the table under a heading of a page lists, with what the page says of them."""
     section = (FOLDER / page).read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
@@ -143,7 +209,7 @@ def check_json_line(kind: str, keys: Iterable[str]) -> None:
     assert required <= given, f"json.md lists of {kind} what is not there: {required - given}"
 
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page}
+PAGES = {"cli.md": cli_page, "door-states.md": door_states_page, "errors.md": errors_page}
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def test_the_page_lists_every_setting_of_each_kind_with_its_default(section: str
     pages = documented(section)
     for kind, settings in classes_of(section).items():
         expected = {
-            key: "required" if field.is_required() else json.dumps(field.default)
+            key: "required" if field.is_required() else json.dumps(field.default, default=str)
             for key, field in settings.model_fields.items()
             if key != KIND
         }

@@ -8,6 +8,7 @@ const FIRST_LANGUAGE_AGAIN_MS = 20000;
 const REMIND_MS = 5000;
 const PICTURE_MODES = new Set(["looking", "guide", "card", "challenge", "granted", "denied", "wait"]);
 const OVAL = { x: 0.5, y: 0.48, height: 0.38, width: 0.29 };
+const FACE_ROOM = 0.74;
 const KEY_NAMES = { Backspace: "*", Delete: "*", Escape: "*", Enter: "#" };
 /* Tones as [hertz, begins after seconds, lasts seconds]. */
 const TONES = {
@@ -130,18 +131,23 @@ function nextPicture() {
   if (pictureRuns) at("picture").src = `picture.jpg?${pictureCount++}`;
 }
 
+/* Middle and half axes, as shares of the picture: where the face should be, or around a face that lies well. */
+function ovalOf({ face, fit }) {
+  if (fit !== "good" || face === null) return [OVAL.x, OVAL.y, OVAL.width, OVAL.height];
+  const [across, down] = [face.right - face.left, face.bottom - face.top];
+  return [face.left + across / 2, face.top + 0.47 * down, FACE_ROOM * across, FACE_ROOM * down];
+}
+
 function showGuide(state) {
   const { picture_width: width, picture_height: height } = state;
   at("guide").toggleAttribute("data-drawn", width > 0);
   at("guide").dataset.fit = state.fit;
   if (width === 0) return;
-  // A face that lies well is met by an oval that has grown to it.
-  const grown = state.fit === "good" ? 1.07 : 1;
-  const [x, y, rx, ry] = [OVAL.x * width, OVAL.y * height, OVAL.width * height * grown, OVAL.height * height * grown];
+  const [x, y, rx, ry] = ovalOf(state).map((share, index) => share * (index % 2 === 0 ? width : height));
   at("guide").setAttribute("viewBox", `0 0 ${width} ${height}`);
   const far = 10 * width;
-  at("shade").setAttribute("d", `M${-far} ${-far}H${far}V${far}H${-far}ZM${x - rx} ${y}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0Z`);
-  for (const [name, value] of Object.entries({ cx: x, cy: y, rx, ry })) at("oval").setAttribute(name, value);
+  at("shade").style.d = `path("M${-far} ${-far}H${far}V${far}H${-far}ZM${x - rx} ${y}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0Z")`;
+  for (const [name, value] of Object.entries({ cx: x, cy: y, rx, ry })) at("oval").style[name] = `${value}px`;
   at("oval").style.strokeWidth = `${height / 60}px`;
 }
 

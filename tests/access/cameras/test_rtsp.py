@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from access.camera_loop import watch_camera
 from access.cameras import open_camera
 from access.cameras.newest import NewestFrameCamera
 from access.cameras.opencv import OpenCvCamera
-from access.kiosk import watch_camera
 from models.clock import SystemClock
 from models.domain import Frame
 from models.errors import CameraAbsentError, CameraError, CameraLostError
@@ -182,7 +182,7 @@ def test_a_camera_that_restarts_is_one_fault_and_the_door_goes_on(protocol: str)
     door.__post_init__()
     judged, trouble = threading.Semaphore(0), threading.Event()
 
-    def on_turn(error: CameraError | None) -> None:
+    def on_turn(error: CameraError | None, _frame: Frame | None) -> None:
         if error is None:
             judged.release()
         else:

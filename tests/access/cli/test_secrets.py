@@ -120,8 +120,8 @@ def test_the_log_of_a_kiosk_and_its_events_hide_the_password(
     configure_logging(LogSettings(level="debug", format=settings.log.format))
     stop = threading.Event()
 
-    def log_and_stop(events: list[DoorEvent], **names_of: Any) -> None:
-        log_events(events, **names_of)
+    def log_and_stop(events: list[DoorEvent], names_of: Any) -> None:
+        log_events(events, names_of)
         if events:
             stop.set()
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -169,8 +168,8 @@ def test_nothing_is_encoded_while_no_display_is_connected(
         for _ in range(400):
             kiosk.frame = Frame(np.zeros((48, 64, 3), np.uint8), 0.0)
             time.sleep(0.002)
-    pauses = [later - earlier for earlier, later in pairwise(encoded)]
-    assert pauses and min(pauses) >= PICTURE_EVERY_S * 0.9
+    took_s = encoded[-1] - encoded[0]
+    assert 1 < len(encoded) <= took_s / PICTURE_EVERY_S + 2
 
 
 def test_keys_come_in_order_with_the_kiosks_time(kiosk: Kiosk, client: FeedClient) -> None:

@@ -15,7 +15,6 @@ from access.display.state import (
     Direction,
     DisplayMode,
     DisplayState,
-    DoorMode,
     DoorView,
     Fit,
     Note,
@@ -36,6 +35,7 @@ from models.domain import (
     Quality,
     QualityReason,
 )
+from models.rules.door_mode import DoorMode
 from tests.access.door import ADA, STRANGER, Door, Stand, picture
 
 SIZE = (640, 480)

@@ -1,7 +1,9 @@
 """A serial cable that can be cut, and an OSDP device at its other end: libosdp in its other role."""
 
+import ctypes
 import os
 import select
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +25,8 @@ KEY = bytes.fromhex("00112233445566778899aabbccddeeff")
 OTHER_KEY = bytes.fromhex("ffeeddccbbaa99887766554433221100")
 LIMIT_S = 20.0
 """So long a test waits for what takes well under a second: the machine may be busy."""
+
+CONFIRM_S = 3.0
 
 
 def becomes(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
@@ -91,6 +95,14 @@ class DoorModule:
     """An OSDP device with a relay, lamp, buzzer, reader, keypad, and inputs if asked for.
 
     The relay follows the timer of its orders by the machine's clock: it locks again by itself.
+
+    Args:
+        port: its end of the cable.
+        key: of the secure channel; None: it is in install mode.
+        address: on the line.
+        inputs: how many it has.
+        outputs: how many it has.
+        answers: False: it refuses questions about inputs and tamper, and only reports changes.
     """
 
     def __init__(
@@ -101,11 +113,16 @@ class DoorModule:
         address: int = 0,
         inputs: int = 0,
         outputs: int = 1,
-        enforce: bool = True,
+        answers: bool = True,
     ) -> None:
         self.commands: list[dict[str, Any]] = []
         self.key = key
         self.refuse: set[int] = set()
+        self._answers, self._outputs = answers, outputs
+        self._reports = {
+            osdp.StatusReportType.Input: bytes(inputs),
+            osdp.StatusReportType.Local: bytes(2),
+        }
         self._relay_ends_s = 0.0
         self._wire = _Wire(port)
         osdp_sys.set_loglevel(osdp.LogLevel.Emergency)
@@ -114,11 +131,15 @@ class DoorModule:
                 (osdp.Capability.OutputControl, 1, outputs),
                 (osdp.Capability.LEDControl, 1, 1),
                 (osdp.Capability.AudibleControl, 1, 1),
-                (osdp.Capability.ContactStatusMonitoring, 1, inputs),
+                (
+                    osdp.Capability.ContactStatusMonitoring,
+                    1,
+                    (len(self._reports[osdp.StatusReportType.Input])),
+                ),
                 (osdp.Capability.Readers, 1, 1),
             ]
         )
-        flags = [osdp.LibFlag.EnforceSecure] if key and enforce else []
+        flags = [osdp.LibFlag.EnforceSecure] if key else []
         info = osdp.PDInfo(address, self._wire, scbk=key, flags=flags)
         self._device: Any = osdp_sys.PeripheralDevice(info.get(), capabilities=capabilities.get())
         self._device.set_command_callback(self._obey)
@@ -130,6 +151,10 @@ class DoorModule:
     @property
     def relay(self) -> bool:
         return time.monotonic() < self._relay_ends_s
+
+    def end_release(self) -> None:
+        """As if the time of its relay were over."""
+        self._relay_ends_s = 0.0
 
     def orders(self, kind: int) -> list[dict[str, Any]]:
         return [command for command in self.commands if command["command"] == kind]
@@ -152,7 +177,8 @@ class DoorModule:
         self.report(event=osdp.Event.KeyPress, reader_no=0, data=keys)
 
     def set_status(self, kind: int, values: bytes) -> None:
-        self.report(event=osdp.Event.Status, type=kind, report=values)
+        self._reports[kind] = values.ljust(len(self._reports[kind]), b"\0")
+        self.report(event=osdp.Event.Status, type=kind, report=self._reports[kind])
 
     def is_secure(self) -> bool:
         with self._guard:
@@ -164,15 +190,36 @@ class DoorModule:
         self._device = None
         os.close(self._wire.descriptor)
 
-    def _obey(self, command: dict[str, Any]) -> tuple[int, None]:
+    def _obey(self, command: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
         self.commands.append(command)
         if command["command"] == osdp.Command.Output:
             timed = command["control_code"] == 5
             self._relay_ends_s = time.monotonic() + command["timer_count"] / 10 if timed else 0.0
         if command["command"] == osdp.Command.Keyset:
             self.key = command["data"]
+        if command["command"] == osdp.Command.Status:
+            self._reports[osdp.StatusReportType.Output] = bytes([self.relay]).ljust(self._outputs, b"\0")
+            return self._answer(self._reports.get(command["type"]))
         status = -1 if command["command"] in self.refuse else 0
         return status, None
+
+    def _answer(self, report: bytes | None) -> tuple[int, dict[str, Any] | None]:
+        """Answer a question.
+
+        The Python package of libosdp 3.2.9 passes no report on. In the C structure the data of a
+        manufacturer's answer lie where the count of entries, in four bytes, and the entries are.
+        """
+        if report is None or not self._answers:
+            status = -1
+            return status, None
+        answer = {
+            "command": osdp.Command.Manufacturer,
+            "vendor_code": 0,
+            "data": len(report).to_bytes(4, sys.byteorder) + report,
+        }
+        # It drops a reference too many to what it is given, and never frees the tuple around it.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(answer))
+        return 0, answer
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -186,7 +233,7 @@ class LockWithDevice(OsdpLock):
     """An `OsdpLock` together with the device that it moves."""
 
     def __init__(self, settings: OsdpLockSettings, clock: Clock, cable: Cable, module: DoorModule) -> None:
-        super().__init__(settings, clock)
+        super().__init__(settings, clock, confirm_s=CONFIRM_S)
         self.cable, self.module = cable, module
         self._gone = False
 

@@ -21,6 +21,7 @@ from models.ports import Clock, Reader
 from models.settings.lock import OsdpLockSettings
 from models.settings.osdp import OsdpReaderSettings
 from tests.access.hardware.osdp_peers import (
+    CONFIRM_S,
     KEY,
     OTHER_KEY,
     Cable,
@@ -73,9 +74,9 @@ def simulated() -> Iterator[tuple[LockWithDevice, SimulatedClock]]:
 
 def test_the_relay_moves_and_the_device_releases_it_by_itself(lock: LockWithDevice) -> None:
     assert not lock.module.relay
-    lock.unlock(1.0)
+    lock.unlock(3.0)
     assert lock.module.relay
-    assert lock.state() is LockState.UNLOCKED
+    assert becomes(lambda: lock.state() is LockState.UNLOCKED)
     lock.cable.cut = True  # as if the kiosk had died
     assert becomes(lambda: not lock.module.relay)
     assert becomes(lambda: lock.state() is LockState.UNKNOWN)
@@ -102,9 +103,22 @@ def test_a_long_time_is_renewed_piece_by_piece(simulated: tuple[LockWithDevice, 
     assert timers() == [250, 250, 180]
     assert becomes(lambda: lock.state() is LockState.UNLOCKED)
     clock.sleep(17.9)
-    assert lock.state() is LockState.UNLOCKED
-    clock.sleep(0.2)
-    assert lock.state() is LockState.LOCKED
+    assert becomes(lambda: lock.state() is LockState.UNLOCKED)
+    clock.sleep(0.3)
+    lock.module.end_release()
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+
+
+def test_an_output_that_stays_on_is_not_called_locked(
+    simulated: tuple[LockWithDevice, SimulatedClock],
+) -> None:
+    lock, clock = simulated
+    lock.unlock(20.0)
+    clock.sleep(21.0)  # the device's own clock stands at 0 s of 20: its relay is on
+    lock.module.set_status(osdp.StatusReportType.Output, b"\1")
+    assert becomes(lambda: lock.state() is LockState.UNLOCKED)
+    lock.module.end_release()  # which it does not report: it is asked
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
 
 
 def test_a_time_under_way_is_never_shortened(simulated: tuple[LockWithDevice, SimulatedClock]) -> None:
@@ -114,7 +128,7 @@ def test_a_time_under_way_is_never_shortened(simulated: tuple[LockWithDevice, Si
     lock.unlock(3.0)
     assert lock.module.orders(OUTPUT)[-1]["timer_count"] == 150
     clock.sleep(14.9)
-    assert lock.state() is LockState.UNLOCKED
+    assert becomes(lambda: lock.state() is LockState.UNLOCKED)
 
 
 def test_an_order_that_was_not_confirmed_is_never_carried_out_later(lock: LockWithDevice) -> None:
@@ -183,17 +197,25 @@ def test_a_device_that_refuses_to_switch_off_is_unknown(cable: Cable, key_file: 
 def test_an_output_that_the_device_lacks(cable: Cable, key_file: Path) -> None:
     module = DoorModule(cable.ends[1], outputs=2)
     lock = OsdpLock(OsdpLockSettings(port=cable.ends[0], key_file=key_file, output=2), SystemClock())
-    assert becomes(lambda: lock.state() is LockState.LOCKED or len(module.orders(OUTPUT)) > 0)
-    with pytest.raises(LockError, match=r"output 2|does not answer"):
-        lock.unlock(1.0)
+    refusals: list[str] = []
+
+    def refused() -> bool:
+        with pytest.raises(LockError) as refusal:
+            lock.unlock(1.0)
+        refusals.append(str(refusal.value))
+        return "no output 2" in refusals[-1]
+
+    assert becomes(refused)
+    assert lock.state() is LockState.UNKNOWN
+    assert module.orders(OUTPUT) == []
     with pytest.raises(LockError):
         lock.close()
     module.close()
 
 
-def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
-    # libosdp's device cannot answer questions about its inputs: the panel finds out, and relies on reports.
-    module = DoorModule(cable.ends[1], inputs=3)
+@pytest.mark.parametrize("answers", [True, False], ids=["answers questions", "only reports changes"])
+def test_inputs_and_tamper(cable: Cable, key_file: Path, answers: bool) -> None:
+    module = DoorModule(cable.ends[1], inputs=3, answers=answers)
     settings = OsdpLockSettings(
         port=cable.ends[0],
         key_file=key_file,
@@ -202,7 +224,7 @@ def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
         fire_input=2,
         inverted_inputs=(2,),
     )
-    lock = OsdpLock(settings, SystemClock())
+    lock = OsdpLock(settings, SystemClock(), confirm_s=CONFIRM_S)
     assert becomes(lambda: lock.state() is LockState.LOCKED)
 
     def reads(expected: DoorInputs) -> bool:
@@ -218,15 +240,31 @@ def test_inputs_and_tamper(cable: Cable, key_file: Path) -> None:
         assert becomes(module.is_secure)
         module.set_status(osdp.StatusReportType.Input, bytes([0, 0, 0]))
 
-    with pytest.raises(LockError, match=r"input 0|does not answer"):
-        lock.inputs()
-    assert becomes(lambda: not becomes(lambda: not module.is_secure(), 1.5))  # has asked for the last time
+    if not answers:
+        with pytest.raises(LockError, match=r"input 0|does not answer"):
+            lock.inputs()
+        # It is lost twice, for a second each time, until it is not asked any more.
+        assert becomes(lambda: not becomes(lambda: not module.is_secure(), 2.5))
     report()
     assert reads(DoorInputs(contact=Contact.OPEN))
     module.set_status(osdp.StatusReportType.Input, bytes([1, 1, 1]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True))
     module.set_status(osdp.StatusReportType.Local, bytes([1, 0]))
     assert reads(DoorInputs(contact=Contact.CLOSED, exit_request=True, fire=True, tamper=True))
+    lock.close()
+    module.close()
+
+
+def test_a_device_that_was_switched_off_and_on_is_back_soon_and_locked(cable: Cable, key_file: Path) -> None:
+    module = DoorModule(cable.ends[1])
+    settings = OsdpLockSettings(port=cable.ends[0], key_file=key_file)
+    lock = OsdpLock(settings, SystemClock(), confirm_s=CONFIRM_S)
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    lock.unlock(25.0)
+    module.close()
+    module = DoorModule(cable.ends[1])
+    assert becomes(lambda: lock.state() is LockState.LOCKED)
+    assert [order["control_code"] for order in module.orders(OUTPUT)] == [1]
     lock.close()
     module.close()
 
@@ -326,7 +364,8 @@ def test_lock_and_reader_may_be_one_device_or_share_the_line(key_file: Path) -> 
         for address in (0, 1)
     ]
     with readers[0], readers[1]:
-        lock = OsdpLock(OsdpLockSettings(port=cable.ends[0], key_file=key_file), clock)
+        settings = OsdpLockSettings(port=cable.ends[0], key_file=key_file)
+        lock = OsdpLock(settings, clock, confirm_s=CONFIRM_S)
         assert becomes(lambda: lock.state() is LockState.LOCKED)
         lock.unlock(5.0)
         assert first.relay
@@ -351,6 +390,12 @@ def test_one_device_has_one_key(cable: Cable, key_file: Path, tmp_path: Path, mo
         OsdpReader(settings, SystemClock()),
         pytest.raises(ConfigError, match="different keys"),
         OsdpReader(settings.model_copy(update={"key_file": tmp_path / "other.key"}), SystemClock()),
+    ):
+        pass
+    with (
+        OsdpReader(settings, SystemClock()),
+        pytest.raises(ConfigError, match="different speeds"),
+        OsdpReader(settings.model_copy(update={"baud": 19200}), SystemClock()),
     ):
         pass
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from access.hardware.http_digest import Digest
 from access.hardware.modbus import ModbusBoard
 from access.hardware.mqtt import EXPIRY_S, MqttBoard
 from access.hardware.relay import RelayLock
+from models.cli.app import EXTRAS
 from models.clock import SimulatedClock, SystemClock
 from models.domain import LockState
 from models.errors import LockError
@@ -23,6 +25,7 @@ from models.ports import Lock
 from models.settings.lock import (
     GpioLockSettings,
     HttpLockSettings,
+    LockSettings,
     ModbusLockSettings,
     MqttLockSettings,
     SerialLockSettings,
@@ -43,7 +46,7 @@ def test_the_answer_to_a_challenge_is_that_of_rfc_7616() -> None:
     """Section 3.9.1 of the RFC, its values word for word."""
     digest = Digest.from_header(
         'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, '
-        'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFH4GiTo0v", '
+        'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", '
         'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
     )
     assert digest is not None
@@ -124,12 +127,17 @@ def test_a_missing_password_is_asked_for(shelly: ShellyPeer, user: str) -> None:
     lock = http_lock(shelly, user)
     with pytest.raises(LockError, match="asks for a password"):
         lock.unlock(1.0)
+    with pytest.raises(LockError):
+        lock.close()
 
 
 def test_a_relay_that_asks_for_md5_is_not_given_the_password(shelly: ShellyPeer) -> None:
     shelly.algorithm = "MD5"
+    lock = http_lock(shelly)
     with pytest.raises(LockError, match="only digest authentication with SHA-256"):
-        http_lock(shelly).unlock(1.0)
+        lock.unlock(1.0)
+    with pytest.raises(LockError):
+        lock.close()
     assert shelly.requests == []
 
 
@@ -158,8 +166,8 @@ def test_a_shelly_locks_again_by_its_own_timer_when_the_kiosk_has_died(shelly: S
     lock.unlock(0.5)
     assert shelly.is_on()
     assert eventually(lambda: not shelly.is_on())
-    sent = len(shelly.requests)
-    assert [path for path in shelly.requests[:sent] if "on=false" in path] == []
+    assert [path for path in shelly.requests if "on=false" in path] == []
+    lock.close()
 
 
 def test_a_shelly_without_a_password_works_too() -> None:
@@ -239,6 +247,28 @@ def test_a_broker_that_is_absent_is_an_error_without_the_password() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(LockError):
         lock.close()
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "settings"),
+    [
+        ("gpiozero", "gpio", GpioLockSettings(pin=17)),
+        ("serial", "serial_board", SerialLockSettings(port="/dev/x")),
+        ("pymodbus", "modbus", ModbusLockSettings(address="x")),
+        ("paho", "mqtt", MqttLockSettings(broker="mqtt://x", command_topic="a", state_topic="b")),
+    ],
+)
+def test_a_missing_package_is_one_that_the_command_names_the_extra_of(
+    monkeypatch: pytest.MonkeyPatch, package: str, module: str, settings: LockSettings
+) -> None:
+    monkeypatch.delitem(sys.modules, f"access.hardware.{module}")
+    monkeypatch.delattr(f"access.hardware.{module}", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        open_lock(settings, SimulatedClock())
+    assert EXTRAS[str(caught.value.name).partition(".")[0]] == settings.kind
 
 
 def test_pins_that_are_let_go_are_inputs() -> None:

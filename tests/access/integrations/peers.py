@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from models.events import DoorEvent
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 KEY_BYTES = b"thirty-two bytes for the tests .."
 KEY = "whsec_" + base64.b64encode(KEY_BYTES).decode()
 OLD_KEY_BYTES = b"the key that was used before this"

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import pytest
 
-from access.door_status import DoorStatus
+from access.door_report import DoorReport
 from access.integrations.home_assistant import (
     EVENT_TYPES,
     LOCK_STATES,
@@ -62,7 +62,7 @@ def test_nothing_in_the_announcement_can_open_the_door() -> None:
 @pytest.mark.parametrize("lock", LockState)
 def test_a_lock_that_is_not_known_is_neither_locked_nor_unlocked(lock: LockState) -> None:
     assert set(LOCK_STATES) == set(LockState)
-    found = states(TOPICS, DoorStatus(lock))
+    found = states(TOPICS, DoorReport(lock))
     unsure = lock in {LockState.UNKNOWN, LockState.JAMMED}
     assert (found[TOPICS["lock"]] == "None") is unsure
     assert (found[TOPICS["problem"]] == "ON") is unsure
@@ -71,9 +71,9 @@ def test_a_lock_that_is_not_known_is_neither_locked_nor_unlocked(lock: LockState
 
 
 def test_the_inputs_are_states_of_their_own() -> None:
-    opened = states(TOPICS, DoorStatus(LockState.LOCKED, DoorInputs(Contact.OPEN, tamper=True), ("tamper",)))
-    shut = states(TOPICS, DoorStatus(LockState.LOCKED, DoorInputs(Contact.CLOSED)))
-    none = states(TOPICS, DoorStatus(LockState.LOCKED))
+    opened = states(TOPICS, DoorReport(LockState.LOCKED, DoorInputs(Contact.OPEN, tamper=True), ("tamper",)))
+    shut = states(TOPICS, DoorReport(LockState.LOCKED, DoorInputs(Contact.CLOSED)))
+    none = states(TOPICS, DoorReport(LockState.LOCKED))
     assert [each[TOPICS["contact"]] for each in (opened, shut, none)] == ["ON", "OFF", "None"]
     assert [each[TOPICS["tamper"]] for each in (opened, shut)] == ["ON", "OFF"]
     assert [each[TOPICS["problem"]] for each in (opened, shut)] == ["ON", "OFF"]

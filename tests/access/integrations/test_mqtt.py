@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from access.door_status import DoorStatus
+from access.door_report import DoorReport
 from access.integrations import broker as broker_module
 from access.integrations.home_assistant import DoorTopics
 from access.integrations.mqtt import MqttReceiver, checkpoints_by_topic, forget_door
@@ -30,17 +30,17 @@ from tests.door_events import door_event
 
 FRONT = DoorTopics("hq", "front")
 ADA = PersonId("a" * 32)
-LOCKED = DoorStatus(LockState.LOCKED, DoorInputs(Contact.CLOSED))
-UNLOCKED = DoorStatus(LockState.UNLOCKED, DoorInputs(Contact.CLOSED))
+LOCKED = DoorReport(LockState.LOCKED, DoorInputs(Contact.CLOSED))
+UNLOCKED = DoorReport(LockState.UNLOCKED, DoorInputs(Contact.CLOSED))
 
 
 class Doors:
     """How the doors stand, as a test says."""
 
-    def __init__(self, **doors: DoorStatus | None) -> None:
+    def __init__(self, **doors: DoorReport | None) -> None:
         self.doors = doors
 
-    def read(self) -> dict[str, DoorStatus | None]:
+    def read(self) -> dict[str, DoorReport | None]:
         return dict(self.doors)
 
 

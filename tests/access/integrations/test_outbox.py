@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,6 +193,33 @@ def test_a_silent_event_that_stands_in_an_ordinary_chain_is_passed_over() -> Non
     outbox(source, receiver).turn()
     assert receiver.numbers() == [1, 3]
     assert source.acknowledged("peer")["front"] == 3
+
+
+def test_events_that_were_deleted_before_they_were_sent_do_not_stop_the_rest() -> None:
+    class Pruned(MemorySource):
+        def chain_events(self, chain: str, after_seq: int, limit: int) -> list[DoorEvent]:
+            found = super().chain_events(chain, after_seq, limit)
+            return [event for event in found if event.seq not in {2, 3}]
+
+    source, receiver = Pruned(), Receiver(batch=1)
+    for _ in range(5):
+        source.append(door_event())
+    with structlog.testing.capture_logs() as logs:
+        outbox(source, receiver).turn()
+    assert receiver.numbers() == [1, 4, 5]
+    assert [(each["chain"], each["events"]) for each in logs] == [("front", 2)]
+
+
+def test_an_outbox_that_is_stopped_ends_between_two_deliveries() -> None:
+    class Stopping(Receiver):
+        def deliver(self, chain: str, events: Sequence[DoorEvent]) -> None:
+            super().deliver(chain, events)
+            stop.set()
+
+    source, receiver, stop = filled(10), Stopping(), threading.Event()
+    runs = Outbox(source, receiver, SimulatedClock(), stop)
+    assert runs.deliver_all() == Delivered("peer", 3, 7, "stopped before the end")
+    assert receiver.numbers() == [1, 2, 3]
 
 
 def test_delivering_everything_says_what_waits() -> None:

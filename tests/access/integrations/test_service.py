@@ -1,16 +1,24 @@
 """What the settings make of receivers; errors that end the service, and those that it outlives."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from access.door_status import DoorStatus, DoorStatusFile
+from access.door_report import DoorReport, DoorReportFile
 from access.integrations.home_assistant import DoorTopics
 from access.integrations.outbox import Delivered, Outbox
-from access.integrations.service import deliver_once, deliver_until_stopped, forget, receivers_of, site_name
+from access.integrations.service import (
+    deliver_once,
+    deliver_until_stopped,
+    forget,
+    receivers_of,
+    run_sync,
+    site_name,
+)
 from access.integrations.source import MemorySource
-from models.clock import SimulatedClock
+from models.clock import SimulatedClock, SystemClock
 from models.domain import LockState, PersonId
 from models.errors import ConfigError, RegisterLockedError
 from models.events import DoorEvent
@@ -97,6 +105,38 @@ def test_a_register_that_cannot_be_read_for_a_while_is_asked_again() -> None:
     assert len(waits) == 4
 
 
+def stopping_at(true: Callable[[], bool]) -> threading.Event:
+    """An event that is set once something is so."""
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if true():
+                self.set()
+            return super().wait(min(timeout or 0.0, 0.05))
+
+    return Stop()
+
+
+def test_the_service_delivers_until_it_is_stopped(tmp_path: Path, hook: HookServer) -> None:
+    source = MemorySource()
+    for _ in range(3):
+        source.append(door_event())
+    settings = settings_of(tmp_path, webhook("peer", hook.url))
+    run_sync(settings, source, nobody, SystemClock(), stopping_at(lambda: len(hook.hooks) == 3))
+    assert hook.sequence() == [1, 2, 3]
+    assert source.acknowledged("webhook:peer")["front"] == 3
+
+
+def test_a_thread_that_dies_ends_the_service(tmp_path: Path, hook: HookServer) -> None:
+    class Broken(MemorySource):
+        def chains(self) -> list[str]:
+            raise ZeroDivisionError
+
+    settings = settings_of(tmp_path, webhook("peer", hook.url))
+    with pytest.raises(RuntimeError, match="webhook:peer has died"):
+        run_sync(settings, Broken(), nobody, SystemClock(), threading.Event())
+
+
 def test_an_error_without_a_name_ends_the_thread_after_the_receiver_was_closed() -> None:
     class Broken(Receiver):
         closed = False
@@ -117,7 +157,7 @@ def test_an_error_without_a_name_ends_the_thread_after_the_receiver_was_closed()
 def test_a_forgotten_door_is_not_announced_again(tmp_path: Path, broker: Mosquitto) -> None:
     settings = settings_of(tmp_path, f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n')
     for door in ("front", "back"):
-        DoorStatusFile(tmp_path, door, SimulatedClock()).update(DoorStatus(LockState.LOCKED))
+        DoorReportFile(tmp_path, door, SimulatedClock()).update(DoorReport(LockState.LOCKED))
     front, back = DoorTopics("site", "front"), DoorTopics("site", "back")
     deliver_once(settings, MemorySource(), nobody, SimulatedClock(), threading.Event())
     forget(settings, "back")

@@ -121,6 +121,12 @@ def test_a_failure_does_not_show_the_address_with_its_token(hook: HookServer) ->
     assert "hunter2" not in str(failed.value)
 
 
+@pytest.mark.parametrize("url", ["http://localhost:1/", "https://a..b/"])
+def test_a_receiver_that_cannot_be_reached_has_not_confirmed(url: str) -> None:
+    with pytest.raises(DeliveryError, match="did not answer"):
+        receiver(url).deliver("front", [granted()])
+
+
 def test_a_receiver_that_does_not_answer_in_time_has_not_confirmed(hook: HookServer) -> None:
     release = threading.Event()
     hook.answer = lambda _hook: 204 if release.wait(30) else 500

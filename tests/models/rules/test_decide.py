@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.domain import CheckName, DenyReason, PersonId
 from models.rules.decide import decide_access
@@ -99,6 +101,31 @@ def test_who_shows_more_is_not_refused_for_it(case: tuple[Policy, Request, DoorS
     rules, request, state = case
     if decide_access(rules, request, state).allowed:
         assert decide_access(rules, replace(request, shown=frozenset(Factor)), state).allowed
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(cases, st.integers(0, 2**32))
+def test_a_closed_rule_opens_when_the_trace_says_so_and_not_before(
+    case: tuple[Policy, Request, DoorState], seed: int
+) -> None:
+    rules, request, _ = case
+    anybody = PersonAccess(request.person.person_id, groups=request.person.groups)
+    now = request.at.astimezone(UTC)
+
+    def closed(at: datetime) -> bool:
+        asked = Request(request.door, at.astimezone(request.at.tzinfo), anybody, frozenset(Factor))
+        return naive_answer(rules, asked, DoorState()).reason is DenyReason.OUTSIDE_HOURS
+
+    verdict = decide_access(rules, replace(request, person=anybody), DoorState())
+    if verdict.reason is not DenyReason.OUTSIDE_HOURS:
+        return
+    said = verdict.trace[-1].saw["opens"]
+    opens = now + timedelta(days=14) if said is None else datetime.fromisoformat(said).astimezone(UTC)
+    assert said is None or not closed(opens)
+    rng = Random(seed)
+    before = [opens - timedelta(microseconds=1), *(now + rng.random() * (opens - now) for _ in range(20))]
+    assert all(closed(each) for each in before)
 
 
 def test_a_site_without_rules_of_its_own_lets_everybody_in_by_the_face_alone() -> None:

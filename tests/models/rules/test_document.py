@@ -153,7 +153,8 @@ def test_the_written_file_is_short_and_reads_the_same() -> None:
     assert policy_text(policy_from_text(text), BERLIN) == text
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
 @given(policies)
 def test_any_policy_comes_back_from_text_and_from_json(policy: Policy) -> None:
     assert policy_from_text(policy_text(policy)) == policy
@@ -166,7 +167,8 @@ def test_any_policy_comes_back_from_text_and_from_json(policy: Policy) -> None:
 names = st.text(min_size=1, max_size=64).filter(lambda name: name.isprintable() and name == name.strip())
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
 @given(names.filter(lambda name: name not in {"everyone", "always"}))
 def test_any_printable_name_comes_back(name: str) -> None:
     schedule = Schedule(name, ((),) * 7, {name: (Window(0, 1),)})

@@ -124,6 +124,7 @@ def test_two_years_are_those_of_a_table_by_the_c_library(name: str) -> None:
     edges = np.flatnonzero(np.diff(opened)) + 1
     for each in Random(name).sample(range(int(edges[-1])), 300):
         expected = BEGIN + int(edges[np.searchsorted(edges, each, side="right")]) * minute
+        assert expected < BEGIN + (each + 14 * 1440) * minute
         assert next_change(schedule, calendar, (BEGIN + each * minute).astimezone(zone)) == expected
 
 

@@ -39,6 +39,8 @@ def test_every_webhook_is_a_table_of_its_own(tmp_path: Path) -> None:
         (WEBHOOK.replace("alarm.lan", "me:hunter2@alarm.lan"), "holds a password"),
         (WEBHOOK.replace("alarm.lan", "alarm.lan:port"), "port"),
         (WEBHOOK.replace("https://alarm.lan/doorward", "alarm.lan"), "write an address"),
+        (WEBHOOK.replace("/doorward", "/a b"), "ASCII"),
+        (WEBHOOK.replace("alarm.lan", "tür.lan"), "ASCII"),
         (WEBHOOK + "key_file = 'k'\n", "one of them"),
         (WEBHOOK.replace("url", "# url"), r"webhook\.0\.url: field required"),
         (WEBHOOK.replace(f'"{KEY}"', "123456789"), r"webhook\.0\.key"),

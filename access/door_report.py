@@ -1,4 +1,4 @@
-"""`DoorStatus`: how a door stands now; a kiosk writes it to a file, and `doorward sync` reads it.
+"""`DoorReport`: how a door stands now; a kiosk writes it to a file, and `doorward sync` reads it.
 
 The chain of events says what happened; a lock that locks again by itself is no event. So a kiosk keeps a
 small file up to date, and counts in it: a file whose count stands still belongs to a kiosk that is gone, and
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DoorStatus:
+class DoorReport:
     """How a door stands.
 
     Attributes:
@@ -51,7 +51,7 @@ class DoorStatus:
             raise ValueError("duress is no problem of the door: only the receiver of alarms may hear of it")
 
 
-class DoorStatusFile:
+class DoorReportFile:
     """Keeps the file of a door up to date. For one thread.
 
     Args:
@@ -64,11 +64,11 @@ class DoorStatusFile:
         self._path = home / FOLDER / f"{door}.json"
         self._clock = clock
         self._count = 0
-        self._written: DoorStatus | None = None
+        self._written: DoorReport | None = None
         self._due_s = 0.0
         self._in_trouble = False
 
-    def update(self, status: DoorStatus) -> None:
+    def update(self, status: DoorReport) -> None:
         """Write the file if the status is another one, or as a sign of life. Never raises: a door goes on."""
         now_s = self._clock.monotonic_s()
         if status == self._written and now_s < self._due_s:
@@ -102,7 +102,7 @@ class DoorStatusFile:
             log.warning("the door's status cannot be removed", error=str(error))
 
 
-class DoorStatusReader:
+class DoorReportReader:
     """Reads the files of all doors of this machine. For one thread.
 
     Args:
@@ -115,14 +115,14 @@ class DoorStatusReader:
         self._clock = clock
         self._seen: dict[str, tuple[str, float]] = {}
 
-    def read(self) -> dict[str, DoorStatus | None]:
+    def read(self) -> dict[str, DoorReport | None]:
         """The status of every door that has or had a file since this object was made; None: not known now."""
         now_s = self._clock.monotonic_s()
         paths = self._folder.glob("*.json")
         found = {path.stem: path for path in paths if DOOR_NAME.fullmatch(path.stem)}
         return {door: self._read_door(door, found.get(door), now_s) for door in {*self._seen, *found}}
 
-    def _read_door(self, door: str, path: Path | None, now_s: float) -> DoorStatus | None:
+    def _read_door(self, door: str, path: Path | None, now_s: float) -> DoorReport | None:
         try:
             text = "" if path is None else path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -137,12 +137,12 @@ class DoorStatusReader:
         return _status(text) if now_s - changed_s < SILENT_S else None
 
 
-def _status(text: str) -> DoorStatus | None:
+def _status(text: str) -> DoorReport | None:
     """What a file says; None for one that is no status."""
     try:
         record: dict[str, Any] = json.loads(text)
         inputs: dict[str, Any] = record["inputs"]
-        return DoorStatus(
+        return DoorReport(
             LockState(record["lock"]),
             DoorInputs(**(inputs | {"contact": Contact(inputs["contact"])})),
             tuple(map(str, record["problems"])),

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from access.door_status import HEARTBEAT_S, SILENT_S, DoorStatus, DoorStatusFile, DoorStatusReader
+from access.door_report import HEARTBEAT_S, SILENT_S, DoorReport, DoorReportFile, DoorReportReader
 from models.clock import SimulatedClock
 from models.domain import Contact, DoorInputs, LockState
 
-LOCKED = DoorStatus(LockState.LOCKED)
-BUSY = DoorStatus(
+LOCKED = DoorReport(LockState.LOCKED)
+BUSY = DoorReport(
     LockState.JAMMED, DoorInputs(Contact.OPEN, exit_request=True, tamper=True, fire=True), ("lock_jammed",)
 )
 
@@ -21,10 +21,10 @@ def clock() -> SimulatedClock:
 
 
 @pytest.mark.parametrize("status", [LOCKED, BUSY])
-def test_what_is_written_is_read(tmp_path: Path, clock: SimulatedClock, status: DoorStatus) -> None:
-    reader = DoorStatusReader(tmp_path, clock)
+def test_what_is_written_is_read(tmp_path: Path, clock: SimulatedClock, status: DoorReport) -> None:
+    reader = DoorReportReader(tmp_path, clock)
     assert reader.read() == {}
-    written = DoorStatusFile(tmp_path, "front", clock)
+    written = DoorReportFile(tmp_path, "front", clock)
     written.update(LOCKED)
     reader.read()
     clock.sleep(HEARTBEAT_S)
@@ -35,9 +35,9 @@ def test_what_is_written_is_read(tmp_path: Path, clock: SimulatedClock, status: 
 def test_a_file_that_lies_there_is_not_believed_until_it_changes(
     tmp_path: Path, clock: SimulatedClock
 ) -> None:
-    written = DoorStatusFile(tmp_path, "front", clock)
+    written = DoorReportFile(tmp_path, "front", clock)
     written.update(LOCKED)
-    reader = DoorStatusReader(tmp_path, clock)
+    reader = DoorReportReader(tmp_path, clock)
     assert reader.read() == {"front": None}
     clock.sleep(HEARTBEAT_S)
     written.update(LOCKED)
@@ -45,7 +45,7 @@ def test_a_file_that_lies_there_is_not_believed_until_it_changes(
 
 
 def test_a_kiosk_that_falls_silent_is_not_believed(tmp_path: Path, clock: SimulatedClock) -> None:
-    written, reader = DoorStatusFile(tmp_path, "front", clock), DoorStatusReader(tmp_path, clock)
+    written, reader = DoorReportFile(tmp_path, "front", clock), DoorReportReader(tmp_path, clock)
     written.update(LOCKED)
     reader.read()
     for _ in range(20):
@@ -59,9 +59,9 @@ def test_a_kiosk_that_falls_silent_is_not_believed(tmp_path: Path, clock: Simula
 
 
 def test_a_kiosk_that_ends_is_known_at_once_and_may_come_back(tmp_path: Path, clock: SimulatedClock) -> None:
-    reader = DoorStatusReader(tmp_path, clock)
+    reader = DoorReportReader(tmp_path, clock)
     for _ in range(2):
-        written = DoorStatusFile(tmp_path, "front", clock)
+        written = DoorReportFile(tmp_path, "front", clock)
         written.update(LOCKED)
         reader.read()
         clock.sleep(HEARTBEAT_S)
@@ -75,7 +75,7 @@ def test_a_kiosk_that_ends_is_known_at_once_and_may_come_back(tmp_path: Path, cl
 def test_the_file_is_written_at_a_change_and_as_a_sign_of_life_only(
     tmp_path: Path, clock: SimulatedClock
 ) -> None:
-    written, path = DoorStatusFile(tmp_path, "front", clock), tmp_path / "status" / "front.json"
+    written, path = DoorReportFile(tmp_path, "front", clock), tmp_path / "status" / "front.json"
     counts = []
     for status, pause_s in ((LOCKED, 0.1), (LOCKED, 0.1), (BUSY, HEARTBEAT_S), (BUSY, 0.0)):
         written.update(status)
@@ -86,7 +86,7 @@ def test_the_file_is_written_at_a_change_and_as_a_sign_of_life_only(
 
 def test_a_folder_that_cannot_be_written_does_not_stop_a_door(tmp_path: Path, clock: SimulatedClock) -> None:
     (tmp_path / "status").write_text("in the way")
-    written = DoorStatusFile(tmp_path, "front", clock)
+    written = DoorReportFile(tmp_path, "front", clock)
     written.update(LOCKED)
     written.close()
     (tmp_path / "status").unlink()
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_written_does_not_stop_a_door(tmp_path: Path, cl
     ["", "[]", "{}", '{"lock": "open"}', '{"lock": "locked", "inputs": {}, "problems": []}', "\x00", "null"],
 )
 def test_what_is_no_status_says_nothing(tmp_path: Path, clock: SimulatedClock, text: str) -> None:
-    reader, folder = DoorStatusReader(tmp_path, clock), tmp_path / "status"
+    reader, folder = DoorReportReader(tmp_path, clock), tmp_path / "status"
     folder.mkdir()
     (folder / "front.json").write_text("x")
     (folder / "a#b.json").write_text("x")
@@ -110,4 +110,4 @@ def test_what_is_no_status_says_nothing(tmp_path: Path, clock: SimulatedClock, t
 
 def test_duress_is_no_problem_that_anybody_may_see() -> None:
     with pytest.raises(ValueError, match="duress"):
-        DoorStatus(LockState.LOCKED, problems=("duress",))
+        DoorReport(LockState.LOCKED, problems=("duress",))
