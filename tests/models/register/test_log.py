@@ -246,12 +246,12 @@ def same_value(value: Any, other: Any) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["events", "sealed", "heads", "segments", "erasures", "site_keys"])
 def test_each_byte_that_is_flipped_is_found(home: Home, table: str) -> None:
-    """In every column of rows of each sort: of a closed day and an open one, silent, of the site."""
+    """In every column of the first row and of the last: of a closed day, and of what is not closed yet."""
     tried = 0
     with home.open() as register, home.raw() as raw:
         columns = [name for _, name, *_ in raw.execute(f"PRAGMA table_info({table})")]
         rowids = [rowid for (rowid,) in raw.execute(f"SELECT rowid FROM {table}")]
-        chosen = {rowids[0], rowids[len(rowids) // 2], rowids[-1]}
+        chosen = {rowids[0], rowids[-1]}
         for rowid in chosen:
             for column in columns:
                 (value,) = raw.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
