@@ -31,7 +31,7 @@ from models.settings.lock import (
     OsdpLockSettings,
     SerialLockSettings,
 )
-from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule, becomes
+from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule
 from tests.peers.modbus_board import ModbusPeer
 from tests.peers.mqtt_relay import MqttRelay, Proxy, need_broker
 from tests.peers.pty_port import PtyPort
@@ -374,6 +374,7 @@ class OsdpBench(Bench):
         store_key(folder / "osdp.key", KEY)
         self.cable = Cable()
         self.module = DoorModule(self.cable.ends[1], inputs=3)
+        self.set_inputs(DoorInputs(contact=Contact.CLOSED))
         settings = OsdpLockSettings(
             port=self.cable.ends[0],
             key_file=folder / "osdp.key",
@@ -382,8 +383,6 @@ class OsdpBench(Bench):
             fire_input=2,
         )
         self.lock = OsdpLock(settings, self.clock)
-        assert becomes(lambda: self.lock.state() is LockState.LOCKED)
-        self.set_inputs(DoorInputs(contact=Contact.CLOSED))
 
     def is_unlocked(self) -> bool:
         return self.module.relay
