@@ -103,6 +103,8 @@ class Authoriser:
     def __init__(self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister) -> None:
         self._door, self._access, self._register = door, access, register
         self.shown = ShownCredentials()
+        self.asks: DenyReason | None = None
+        """What is missing beside a card or PIN that was shown without a face; None when nothing waits."""
         self._pin_checked: tuple[PersonId | None, PinMatch] | None = None
         self._first_of_two: FirstOfTwo | None = None
         self._unknown_pins = Failures()
@@ -275,6 +277,7 @@ class Authoriser:
     def _settled(self, proof: Proof, over: bool) -> Proof | None:
         """The proof when it is final; None while more may be shown."""
         if proof.verdict.reason in WAITING and not over:
+            self.asks = proof.verdict.reason
             return None
         if not proof.verdict.allowed:
             self._use_up()
@@ -318,7 +321,7 @@ class Authoriser:
 
     def _use_up(self) -> None:
         self.shown.clear()
-        self._pin_checked = None
+        self._pin_checked = self.asks = None
 
 
 def _refusal(reason: DenyReason, *, factor: Factor) -> Verdict:

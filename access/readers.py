@@ -1,5 +1,6 @@
 """`ReaderWatch`: keeps a card reader or keypad open, and says when it does not answer."""
 
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -26,7 +27,7 @@ class ReaderWatch:
 
     A reader that was opened and does not answer connects again by itself, so it is asked on and never closed.
 
-    Used as a context manager, by one thread at a time.
+    Used as a context manager. `read` and `answer` may be called by different threads.
 
     Args:
         make: makes the reader, not opened yet.
@@ -40,6 +41,7 @@ class ReaderWatch:
         self._silent_since_s: float | None = None
         self._try_at_s = clock.monotonic_s()
         self._changes: list[DoorChange] = []
+        self._busy = threading.Lock()
 
     def __enter__(self) -> Self:
         """Open the reader; one that does not answer is tried again later."""

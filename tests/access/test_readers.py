@@ -1,46 +1,78 @@
-"""`ReaderWatch` with a reader that comes and goes: a card reader over OSDP, and its device."""
+"""`ReaderWatch`: a reader that goes away and comes back, and what the door hears of it."""
 
-from pathlib import Path
-
-from access.hardware.door_machine import DoorChange
-from access.hardware.osdp_keys import store_key
-from access.hardware.osdp_reader import OsdpReader
-from access.readers import ReaderWatch
-from models.clock import SystemClock
-from models.domain import KeyPressed, Shown
-from models.events import AlarmReason
-from models.settings.osdp import OsdpReaderSettings
-from tests.access.hardware.osdp_peers import KEY, Cable, DoorModule, becomes
+from access.readers import REOPEN_S, ReaderWatch
+from models.clock import SimulatedClock
+from models.domain import CardShown, KeyPressed, Shown
+from models.errors import ReaderError
 
 
-def test_a_reader_that_was_gone_is_one_alarm_and_answers_again(tmp_path: Path) -> None:
-    store_key(tmp_path / "osdp.key", KEY)
-    cable = Cable()
-    module = DoorModule(cable.ends[1])
-    settings = OsdpReaderSettings(port=cable.ends[0], key_file=tmp_path / "osdp.key")
-    clock = SystemClock()
-    shown: list[Shown] = []
-    changes: list[DoorChange] = []
+class Scripted:
+    """Gives what is queued; raises while `away`."""
 
-    with ReaderWatch(lambda: OsdpReader(settings, clock), clock) as watch:
+    away = False
+    opened = 0
 
-        def keys(count: int) -> bool:
-            shown.extend(watch.read())
-            changes.extend(watch.take_changes())
-            return len([each for each in shown if isinstance(each, KeyPressed)]) >= count
+    def __init__(self, queued: list[Shown], answers: list[bool]) -> None:
+        self._queued, self._answers = queued, answers
 
-        module.press(b"1")
-        assert becomes(lambda: keys(1))
-        assert changes == []  # not even while it was being connected
-        cable.cut = True
-        assert becomes(lambda: keys(1) and len(changes) == 1)
-        cable.cut = False
-        assert becomes(lambda: keys(1) and len(changes) == 2)
-        module.press(b"2")
-        assert becomes(lambda: keys(2))
-    assert [(change.outcome, change.reason) for change in changes] == [
-        ("alarm", AlarmReason.READER_OFFLINE),
-        ("cleared", AlarmReason.READER_OFFLINE),
-    ]
-    module.close()
-    cable.close()
+    def __enter__(self) -> "Scripted":
+        if Scripted.away:
+            raise ReaderError("the port is not there: plug the reader in")
+        Scripted.opened += 1
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def read(self) -> list[Shown]:
+        if Scripted.away:
+            raise ReaderError("the reader was unplugged")
+        found, self._queued[:] = list(self._queued), []
+        return found
+
+    def answer(self, *, granted: bool) -> None:
+        if Scripted.away:
+            raise ReaderError("the reader was unplugged")
+        self._answers.append(granted)
+
+
+def test_a_reader_that_goes_away_raises_one_alarm_and_is_opened_again() -> None:
+    clock, queued, answers = SimulatedClock(), list[Shown](), list[bool]()
+    Scripted.away, Scripted.opened = False, 0
+    with ReaderWatch(lambda: Scripted(queued, answers), clock) as watch:
+        queued += [CardShown("1001", 0.0), KeyPressed("1", 0.1)]
+        assert watch.read() == [CardShown("1001", 0.0), KeyPressed("1", 0.1)]
+        assert watch.read() == []
+        watch.answer(granted=True)
+        assert answers == [True]
+        Scripted.away = True
+        for _ in range(20):
+            assert watch.read() == []
+            watch.answer(granted=False)
+            clock.sleep(1.0)
+        (alarm,) = watch.take_changes()
+        assert (alarm.outcome, alarm.reason) == ("alarm", "reader_offline")
+        assert alarm.detail == "the reader was unplugged"
+        Scripted.away = False
+        clock.sleep(REOPEN_S)
+        watch.read()
+        assert [(each.outcome, each.reason) for each in watch.take_changes()] == [
+            ("cleared", "reader_offline")
+        ]
+        queued.append(CardShown("1002", 30.0))
+        assert watch.read() == [CardShown("1002", 30.0)]
+    assert answers == [True]
+    assert Scripted.opened == 2
+
+
+def test_a_reader_that_is_absent_at_the_start_holds_up_nothing() -> None:
+    clock = SimulatedClock()
+    Scripted.away, Scripted.opened = True, 0
+    with ReaderWatch(lambda: Scripted([], []), clock) as watch:
+        assert watch.read() == []
+        assert [each.outcome for each in watch.take_changes()] == ["alarm"]
+        Scripted.away = False
+        clock.sleep(REOPEN_S)
+        watch.read()
+        assert [each.outcome for each in watch.take_changes()] == ["cleared"]
+    assert Scripted.opened == 1
