@@ -56,6 +56,10 @@ class ReaderWatch:
 
     def read(self) -> list[Shown]:
         """Cards and keys since the last call; nothing while the reader does not answer."""
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> list[Shown]:
         if self._reader is None:
             if self._clock.monotonic_s() >= self._try_at_s:
                 self._open()
@@ -70,12 +74,13 @@ class ReaderWatch:
 
     def answer(self, *, granted: bool) -> None:
         """Show by lamp and buzzer what was decided; nothing happens while the reader does not answer."""
-        if self._reader is None:
-            return
-        try:
-            self._reader.answer(granted=granted)
-        except ReaderError as error:
-            self._note_silence(error)
+        with self._busy:
+            if self._reader is None:
+                return
+            try:
+                self._reader.answer(granted=granted)
+            except ReaderError as error:
+                self._note_silence(error)
 
     def take_changes(self) -> list[DoorChange]:
         """Alarms since the last call, oldest first."""

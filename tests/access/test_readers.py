@@ -36,7 +36,7 @@ class Scripted:
         self._answers.append(granted)
 
 
-def test_a_reader_that_goes_away_raises_one_alarm_and_is_opened_again() -> None:
+def test_a_reader_that_goes_away_raises_one_alarm_and_is_asked_on() -> None:
     clock, queued, answers = SimulatedClock(), list[Shown](), list[bool]()
     Scripted.away, Scripted.opened = False, 0
     with ReaderWatch(lambda: Scripted(queued, answers), clock) as watch:
@@ -62,17 +62,20 @@ def test_a_reader_that_goes_away_raises_one_alarm_and_is_opened_again() -> None:
         queued.append(CardShown("1002", 30.0))
         assert watch.read() == [CardShown("1002", 30.0)]
     assert answers == [True]
-    assert Scripted.opened == 2
+    assert Scripted.opened == 1
 
 
 def test_a_reader_that_is_absent_at_the_start_holds_up_nothing() -> None:
     clock = SimulatedClock()
     Scripted.away, Scripted.opened = True, 0
     with ReaderWatch(lambda: Scripted([], []), clock) as watch:
-        assert watch.read() == []
+        for _ in range(3):
+            clock.sleep(REOPEN_S)
+            assert watch.read() == []
         assert [each.outcome for each in watch.take_changes()] == ["alarm"]
         Scripted.away = False
         clock.sleep(REOPEN_S)
+        watch.read()
         watch.read()
         assert [each.outcome for each in watch.take_changes()] == ["cleared"]
     assert Scripted.opened == 1
