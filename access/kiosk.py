@@ -7,7 +7,7 @@ on the way out, and whoever supervises the process starts it anew.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import structlog
 
@@ -18,6 +18,7 @@ from access.cameras import open_camera
 from access.display.feed import DisplayFeed
 from access.display.reporter import DisplayReporter
 from access.display.wire import socket_path
+from access.door_reporter import DoorReporter
 from access.hardware import open_lock
 from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
@@ -153,6 +154,9 @@ class _RunningDoor:
             authoriser=Authoriser(door, lambda: self._site_watch.current().access, register),
             readers=feed.keys,
         )
+        self._report = stack.enter_context(
+            closing(DoorReporter(settings.home, door, self._loop, lock, clock))
+        )
         zone = settings.site.time_zone
         self._display = DisplayReporter(
             feed,
@@ -212,6 +216,7 @@ class _RunningDoor:
         say(f"the door {self._settings.door.id} is watched" if trouble is None else str(trouble))
         self._metrics.turn(None if self._loop.failing is None else str(self._loop.failing))
         self._display.show(frame)
+        self._report.report()
 
     def _hear(self, events: list[DoorEvent]) -> None:
         self._metrics.count(events)

@@ -13,13 +13,18 @@ from models.events import AlarmReason
 from models.ports import Clock, Reader
 
 REOPEN_S = 5.0
-"""Between two attempts to open a reader that does not answer."""
+"""Between two attempts to open a reader that could not be opened."""
+
+SILENT_S = 2.0
+"""A reader that does not answer for so long is an alarm: one that was just opened may take half a second."""
 
 log = structlog.get_logger(__name__)
 
 
 class ReaderWatch:
     """A reader that never raises: while it does not answer nothing comes from it, and there is an alarm.
+
+    A reader that was opened and does not answer connects again by itself, so it is asked on and never closed.
 
     Used as a context manager, by one thread at a time.
 
@@ -32,6 +37,7 @@ class ReaderWatch:
         self._make, self._clock = make, clock
         self._reader: Reader | None = None
         self._away = False
+        self._silent_since_s: float | None = None
         self._try_at_s = clock.monotonic_s()
         self._changes: list[DoorChange] = []
 
@@ -53,10 +59,12 @@ class ReaderWatch:
                 self._open()
             return []
         try:
-            return self._reader.read()
+            shown = self._reader.read()
         except ReaderError as error:
-            self._lose(error)
+            self._note_silence(error)
             return []
+        self._note_answer()
+        return shown
 
     def answer(self, *, granted: bool) -> None:
         """Show by lamp and buzzer what was decided; nothing happens while the reader does not answer."""
@@ -65,7 +73,7 @@ class ReaderWatch:
         try:
             self._reader.answer(granted=granted)
         except ReaderError as error:
-            self._lose(error)
+            self._note_silence(error)
 
     def take_changes(self) -> list[DoorChange]:
         """Alarms since the last call, oldest first."""
@@ -77,18 +85,23 @@ class ReaderWatch:
         try:
             reader.__enter__()
         except ReaderError as error:
-            self._lose(error)
+            self._try_at_s = self._clock.monotonic_s() + REOPEN_S
+            self._note_silence(error)
             return
         self._reader = reader
+
+    def _note_answer(self) -> None:
+        self._silent_since_s = None
         if self._away:
             self._away = False
             self._changes.append(DoorChange("cleared", AlarmReason.READER_OFFLINE, self._clock.monotonic_s()))
             log.info("the reader answers again")
 
-    def _lose(self, error: ReaderError) -> None:
-        self._close()
-        self._try_at_s = self._clock.monotonic_s() + REOPEN_S
-        if self._away:
+    def _note_silence(self, error: ReaderError) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._silent_since_s is None:
+            self._silent_since_s = now_s
+        if self._away or now_s - self._silent_since_s < SILENT_S:
             return
         self._away = True
         log.warning("the reader does not answer", error=str(error))
