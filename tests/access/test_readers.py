@@ -36,7 +36,7 @@ class Scripted:
         self._answers.append(granted)
 
 
-def test_a_reader_that_goes_away_raises_one_alarm_and_is_asked_on() -> None:
+def test_a_reader_that_was_gone_is_one_alarm_and_answers_again() -> None:
     clock, queued, answers = SimulatedClock(), list[Shown](), list[bool]()
     Scripted.away, Scripted.opened = False, 0
     with ReaderWatch(lambda: Scripted(queued, answers), clock) as watch:
