@@ -18,7 +18,7 @@ from access.record import Audit, RegisterAudit
 from access.site_watch import SiteWatch
 from access.tracking import Tracker
 from models.clock import SystemClock
-from models.domain import Frame
+from models.domain import Frame, LockState
 from models.events import DoorEvent
 from models.ports import Lock
 from models.register.register import Register
@@ -145,3 +145,7 @@ class NotedLock(SimulatedLock):
     def unlock(self, seconds: float) -> None:
         self.unlockings += 1
         super().unlock(seconds)
+
+
+def is_locked(door: RealDoor) -> bool:
+    return door.driver.state() is LockState.LOCKED
