@@ -1,4 +1,4 @@
-"""A register with Ada (1) and Bob (2), who may pass by the face."""
+"""A register with Ada (1) and Bob (2), who may pass by the face; and settings of a site without anybody."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.register.register import Register
+from tests.access.conftest import settings as settings
 from tests.access.test_locked_out import KEY, enrol
 
 

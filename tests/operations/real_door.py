@@ -62,7 +62,7 @@ class RealDoor:
 
     def __enter__(self) -> "RealDoor":
         path, enter = self._home / "register.sqlite", self._stack.enter_context
-        register = enter(Register.open(path, KEY, busy_timeout_s=self._busy_s))
+        self.register = register = enter(Register.open(path, KEY, busy_timeout_s=self._busy_s))
         self.watch = enter(SiteWatch(RegisterSite(register), self._clock))
         self.driver = LockDriver(self._lock, self._clock, ack_s=5.0, close_s=20.0)
         self._stack.callback(self.driver.close)
