@@ -9,6 +9,7 @@ from pathlib import Path
 from access.authorise import Authoriser
 from access.display.state import DisplayState, DoorView, display_state
 from access.display.words import words_of
+from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
 from access.hardware.simulated import SimulatedLock
 from access.kiosk import ticking
@@ -43,6 +44,7 @@ class RealDoor:
         unlock_s: for how long a grant unlocks.
         busy_s: how long the door waits for another writer of the register.
         audit: makes the audit from the register's.
+        limits: the times of the door.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class RealDoor:
         unlock_s: float = 3.0,
         busy_s: float = 0.2,
         audit: Callable[[Audit], Audit] = lambda audit: audit,
+        limits: DoorLimits | None = None,
     ) -> None:
         self._home, self._lock = home, lock
-        self._unlock_s, self._busy_s, self._audit = unlock_s, busy_s, audit
+        self._unlock_s, self._busy_s, self._audit, self._limits = unlock_s, busy_s, audit, limits
         self._clock, self._detector = SystemClock(), ColourDetector()
         self._events: list[DoorEvent] = []
         self._stack = ExitStack()
@@ -64,7 +67,7 @@ class RealDoor:
         path, enter = self._home / "register.sqlite", self._stack.enter_context
         self.register = register = enter(Register.open(path, KEY, busy_timeout_s=self._busy_s))
         self.watch = enter(SiteWatch(RegisterSite(register), self._clock))
-        self.driver = LockDriver(self._lock, self._clock, ack_s=5.0, close_s=20.0)
+        self.driver = LockDriver(self._lock, self._clock, self._limits, ack_s=5.0, close_s=20.0)
         self._stack.callback(self.driver.close)
         self.loop = DoorLoop(
             detector=self._detector,
