@@ -22,6 +22,7 @@ from access.hardware.serial_board import SerialBoard
 from access.hardware.simulated import LockEvent, SimulatedLock
 from models.clock import SystemClock
 from models.domain import Contact, DoorInputs, LockState
+from models.errors import LockError
 from models.ports import Lock
 from models.settings.lock import (
     GpioLockSettings,
@@ -384,6 +385,14 @@ class OsdpBench(Bench):
         self.lock = OsdpLock(settings, self.clock)
         assert becomes(lambda: self.lock.state() is LockState.LOCKED)
         self.set_inputs(DoorInputs(contact=Contact.CLOSED))
+        # Until it is reported the fire input reads as an alarm, as a cut wire does.
+        assert becomes(self._inputs_are_reported)
+
+    def _inputs_are_reported(self) -> bool:
+        try:
+            return not self.lock.inputs().fire
+        except LockError:
+            return False
 
     def is_unlocked(self) -> bool:
         return self.module.relay
