@@ -9,6 +9,7 @@ import pytest
 from access.camera_loop import watch_camera
 from access.cameras.freeze import FreezeDetector
 from access.display.state import DisplayMode
+from access.memory_access import MemoryAccess
 from models.domain import ImageArray, LockState
 from models.errors import CameraAbsentError
 from models.ports import Camera
@@ -17,6 +18,8 @@ from models.release.weights import WeightFiles
 from models.rules.policy import EVERY_DOOR, EVERYONE, LockdownPlan, Policy, Rule, Schedule, UnlockTime, Window
 from models.settings.load import load_settings
 from models.site import open_site
+from tests.access.door import BOB, LET_IN, Door
+from tests.access.test_second_factor import rules
 from tests.operations.real_door import SURE_S, NotedLock, RealDoor, eventually
 
 ALL_DAY = Schedule("day", ((Window(0, 1440),),) * 7)
@@ -54,6 +57,16 @@ def test_a_lockdown_locks_the_door_while_the_camera_is_away(tmp_path: Path, desk
             camera.join(SURE_S)
     assert not camera.is_alive()
     assert len(door.heard("fault", "camera_fault")) == 1
+
+
+def test_a_card_that_suffices_opens_while_the_camera_is_away() -> None:
+    door = Door(policy=rules("card"), history=MemoryAccess({}, {"1001": BOB}))
+    door.loop.fault(CameraAbsentError("there is no camera: plug it in"))
+    door.card("1001")
+    door.clock.sleep(0.2)
+    events = door.loop.tick()
+    assert [(event.outcome, str(event.reason)) for event in events] == LET_IN
+    assert events[0].person_id == BOB
 
 
 def noise(seed: int) -> ImageArray:

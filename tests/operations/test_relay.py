@@ -10,11 +10,12 @@ from access.hardware.door_machine import OFFLINE_DETAIL, DoorLimits
 from access.hardware.relay import RelayLock
 from access.hardware.serial_board import SerialBoard
 from models.clock import SystemClock
+from models.domain import DoorInputs
 from models.register.register import Register
 from models.settings.door import DoorSettings
 from models.settings.lock import SerialLockSettings
 from tests.access.door import Stand
-from tests.operations.real_door import RealDoor, eventually, is_locked
+from tests.operations.real_door import NotedLock, RealDoor, eventually, is_locked
 from tests.peers.serial_board import LcusBoard
 
 ADA = Stand(1)
@@ -73,6 +74,19 @@ def test_a_relay_that_does_not_let_go_is_an_alarm(tmp_path: Path, desk: Register
         board.stuck = True
         assert eventually(lambda: bool(door.heard("alarm", "lock_unknown")))
         assert board.relays[0], "the door stands open, and somebody is told"
+        assert door.screen_words()[0] == "The door is open"
         board.stuck = False
         assert eventually(lambda: bool(door.heard("cleared", "lock_unknown")))
         assert not board.relays[0]
+
+
+def test_a_housing_that_is_opened_is_an_alarm_until_it_is_closed(tmp_path: Path, desk: Register) -> None:
+    lock = NotedLock()
+    with RealDoor(tmp_path, lock) as door:
+        assert eventually(lambda: is_locked(door))
+        lock.set_inputs(DoorInputs(tamper=True))
+        assert eventually(lambda: bool(door.heard("alarm", "tamper")))
+        assert door.watch_until(lambda: lock.unlockings == 1, ADA), "the door goes on"
+        lock.set_inputs(DoorInputs())
+        assert eventually(lambda: bool(door.heard("cleared", "tamper")))
+    assert [str(event.reason) for event in desk.events() if event.outcome == "alarm"] == ["tamper"]
