@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from access.authorise import Authoriser
-from access.hardware.door_machine import DoorChange, HoldReason
+from access.hardware.door_machine import DoorChange, DoorStatus, HoldReason
 from access.record import change_event, notice_event
 from models.domain import Contact, DoorInputs, LockState, PersonId
 from models.errors import LockError, RegisterError
@@ -28,7 +28,7 @@ KEPT_WITHOUT_RULES = frozenset({DoorMode.LOCKDOWN, DoorMode.FIRE})
 
 
 class DoorDriver(Protocol):
-    """A lock and what is wired to it, as `access.hardware.driver.LockDriver` offers them."""
+    """A lock and what is wired to it, as `LockDriver`, `DirectDriver` and `PanelDriver` offer them."""
 
     def unlock(self, seconds: float, *, grant_id: int | None = None) -> None:
         """Unlock for `seconds`, because of a grant. Raises LockError."""
@@ -50,8 +50,16 @@ class DoorDriver(Protocol):
         """What is wired to it."""
         ...
 
+    def door_status(self) -> DoorStatus:
+        """What lock and leaf are doing."""
+        ...
+
     def take_changes(self) -> list[DoorChange]:
         """Alarms and notices since the last call, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Lock, and let go of the hardware. Raises LockError."""
         ...
 
 

@@ -108,6 +108,11 @@ class DoorLoop:
         return self._doorway.mode
 
     @property
+    def asks(self) -> DenyReason | None:
+        """What is missing beside the card or PIN that was shown; None when nothing waits."""
+        return self._authoriser.asks
+
+    @property
     def pin_digits(self) -> int:
         """How many digits of a PIN were typed so far."""
         return self._authoriser.shown.digits

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.register.register import Register
-from tests.access.conftest import settings as settings
+from tests.access.conftest import settings  # noqa: F401 - a fixture
 from tests.access.test_locked_out import KEY, enrol
 
 

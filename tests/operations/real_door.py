@@ -1,4 +1,4 @@
-"""`RealDoor`: what a kiosk runs, but for camera and networks: who stands there is painted into the picture."""
+"""`RealDoor`: what a kiosk runs, but for camera and networks: the picture says in colours who stands there."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A register that another process holds, that is damaged, refused or without its key, under a running door."""
+"""A register that is held by another process, damaged, refused or without its key, under a running door."""
 
 import sqlite3
 import subprocess

@@ -1,4 +1,4 @@
-"""docs/operations/fail-states.md: every fault stands there once, with tests that run; its words are the screen's."""
+"""docs/operations/fail-states.md: every fault stands there once, with tests that run and the words of the screen."""
 
 import re
 

@@ -24,8 +24,12 @@ def test_the_demo_lets_the_enrolled_in_and_nobody_else(run: Run, settings: Setti
     (settings.home / "demo").mkdir(parents=True)
     (settings.home / "demo" / "left over").touch()
     status, lines, _ = run("demo", "--headless", "--visits", "8")
-    visits, summary = lines[:-1], lines[-1]
+    visits, summary = [line for line in lines if line["type"] == "demo_visit"], lines[-1]
+    acts = [line for line in lines if line["type"] == "demo_act"]
     assert status == 0
+    assert [act["happened"] for act in acts] == [act["expected"] for act in acts]
+    assert {act["door"] for act in acts} == {"front", "laboratory"}
+    assert len(acts) == summary["acts"] == summary["acts_right"] == 10
     assert [line["visit"] for line in visits] == list(range(1, 9))
     assert all(line["granted_to"] == line["who"] for line in visits if line["who"] != "stranger")
     assert summary["right"] is True
@@ -64,7 +68,7 @@ def test_a_visit_is_right_only_when_the_right_person_got_in() -> None:
     assert show.judge(stranger, denied, names).right
     assert show.judge(stranger, [], names).right
     assert not show.judge(stranger, granted, names).right
-    summary = summarise([show.judge(ada, granted, names), show.judge(stranger, granted, names)])
+    summary = summarise([show.judge(ada, granted, names), show.judge(stranger, granted, names)], [])
     assert (summary["enrolled_granted"], summary["strangers_granted"], summary["right"]) == (1, 1, False)
 
 
