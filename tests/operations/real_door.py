@@ -1,4 +1,4 @@
-"""`RealDoor`: what a kiosk runs, but for camera and networks: the picture says in colours who stands there."""
+"""`RealDoor`: what a kiosk runs, but for camera and networks: colours in the picture say who stands there."""
 
 import time
 from collections.abc import Callable

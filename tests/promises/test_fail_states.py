@@ -1,4 +1,4 @@
-"""docs/operations/fail-states.md: every fault stands there once, with tests that run and the words of the screen."""
+"""docs/operations/fail-states.md: every fault has tests that run, and the words of the screen."""
 
 import re
 
