@@ -7,7 +7,7 @@ on the way out, and whoever supervises the process starts it anew.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import structlog
 
@@ -38,7 +38,7 @@ from access.site_watch import SiteWatch
 from access.thread_errors import ThreadErrors
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
-from models.errors import CameraError, ConfigError, DoorwardError, error_record
+from models.errors import CameraError, ConfigError, DoorwardError, RegisterError, error_record
 from models.events import FAILURES, DoorEvent, EventKind, NoticeReason
 from models.ports import Clock, Reader
 from models.register.register import Register
@@ -237,7 +237,16 @@ class _RunningDoor:
             )
         if watched.is_set():
             self._hear(self._loop.notice(NoticeReason.KIOSK_STOPPED))
+            self._sign_log()
         return ended
+
+    def _sign_log(self) -> None:
+        """Sign the end of this door's event chains."""
+        register, door = self._site.register, self._settings.door.id
+        with suppress(RegisterError):  # the next start signs it
+            register.write_checkpoints(
+                [chain for chain in register.chains() if chain.partition("/")[0] == door]
+            )
 
     def _first_frame(self) -> None:
         door, release_id = self._settings.door.id, self._site_watch.current().release.release_id
