@@ -1,7 +1,8 @@
 """`Doorway`: the door itself beside the people who ask: its mode, its contact, its alarms."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from access.authorise import Authoriser
 from access.hardware.door_machine import DoorChange, DoorStatus, HoldReason
 from access.record import change_event, notice_event
 from models.domain import Contact, DoorInputs, LockState, PersonId
-from models.errors import LockError
+from models.errors import LockError, RegisterError
 from models.events import DoorEvent, NoticeReason
 from models.rules.door_mode import DoorMode
 
@@ -21,6 +22,9 @@ HELD_BY: dict[DoorMode, HoldReason] = {
     DoorMode.FIRE: HoldReason.FIRE,
 }
 """Why a door stands unlocked in a mode."""
+
+KEPT_WITHOUT_RULES = frozenset({DoorMode.LOCKDOWN, DoorMode.FIRE})
+"""The modes that go on when the rules are not known; a schedule does not: the door is locked."""
 
 
 class DoorDriver(Protocol):
@@ -76,6 +80,7 @@ class Doorway:
     ) -> None:
         self._lock, self._authoriser, self._more_changes = lock, authoriser, more_changes
         self._grants: OrderedDict[int, PersonId] = OrderedDict()
+        self._fire_input = False
         self.mode = DoorMode.LOCKED
         """What the door does by itself, at the latest look."""
 
@@ -90,25 +95,49 @@ class Doorway:
         if len(self._grants) > GRANTS_KEPT:
             self._grants.popitem(last=False)
 
-    def step(self, at: datetime, door: str) -> list[DoorEvent]:
-        """Look at the door; the events that this led to.
+    def step(self, at: datetime, door: str) -> Iterator[DoorEvent]:
+        """Look at the door; the events that this led to, to be written as they come.
+
+        What the hardware tells comes whatever the register is like: the error is raised after the last event.
 
         Raises:
-            RegisterError: where the person is cannot be written.
+            RegisterError: the rules are not known, or where a person is cannot be written.
         """
-        events = self._follow_mode(at, door)
+        events, trouble = self._follow_mode(at, door)
+        yield from events
         for change in (*self._lock.take_changes(), *self._more_changes()):
             person_id = None if change.grant_id is None else self._grants.get(change.grant_id)
-            events.append(change_event(change, at=at, door=door, person_id=person_id))
+            yield change_event(change, at=at, door=door, person_id=person_id)
             if person_id is not None and change.reason in ENTRY:
-                self._authoriser.passed(person_id, at, change.reason is NoticeReason.ENTERED)
-        return events
+                try:
+                    self._authoriser.passed(person_id, at, change.reason is NoticeReason.ENTERED)
+                except RegisterError as error:
+                    trouble = error
+        if trouble is not None:
+            raise trouble
 
-    def _follow_mode(self, at: datetime, door: str) -> list[DoorEvent]:
+    def _mode(self, at: datetime) -> tuple[DoorMode, RegisterError | None]:
+        """The mode for now, and why the rules are not known; None when they are."""
+        fire_input, fire_input_before = self._lock.inputs().fire, self._fire_input
+        self._fire_input = fire_input
+        try:
+            return self._authoriser.mode(at, fire_input=fire_input), None
+        except RegisterError as error:
+            if fire_input:
+                return DoorMode.FIRE, error
+            released_by_input = self.mode is DoorMode.FIRE and fire_input_before
+            kept = self.mode in KEPT_WITHOUT_RULES and not released_by_input
+            return self.mode if kept else DoorMode.LOCKED, error
+
+    def _follow_mode(self, at: datetime, door: str) -> tuple[list[DoorEvent], RegisterError | None]:
         """Unlock or lock where the mode has changed; the driver's notices say that it did."""
-        mode, before = self._authoriser.mode(at, fire_input=self._lock.inputs().fire), self.mode
+        (mode, trouble), before = self._mode(at), self.mode
         if mode is before:
-            return []
+            # The driver lets go of the lock when a fire input ends, though an order may go on.
+            if mode in HELD_BY and self._lock.state() is LockState.LOCKED:
+                with suppress(LockError):  # tried again at the next look
+                    self._lock.hold_unlocked(HELD_BY[mode])
+            return [], trouble
         self.mode = mode
         events = []
         if mode is DoorMode.LOCKDOWN:
@@ -122,8 +151,8 @@ class Doorway:
                 self._lock.lock()
         except LockError:  # tried again at the next look; the driver raises the alarm
             self.mode = before
-            return []
-        return events
+            return [], trouble
+        return events, trouble
 
 
 ENTRY = frozenset({NoticeReason.ENTERED, NoticeReason.DID_NOT_ENTER})
