@@ -81,6 +81,7 @@ class Doorway:
         self._lock, self._authoriser, self._more_changes = lock, authoriser, more_changes
         self._grants: OrderedDict[int, PersonId] = OrderedDict()
         self._fire_input = False
+        self._order_due = False
         self.mode = DoorMode.LOCKED
         """What the door does by itself, at the latest look."""
 
@@ -132,26 +133,23 @@ class Doorway:
     def _follow_mode(self, at: datetime, door: str) -> tuple[list[DoorEvent], RegisterError | None]:
         """Unlock or lock where the mode has changed; the driver's notices say that it did."""
         (mode, trouble), before = self._mode(at), self.mode
-        if mode is before:
-            # The driver lets go of the lock when a fire input ends, though an order may go on.
-            if mode in HELD_BY and self._lock.state() is LockState.LOCKED:
-                with suppress(LockError):  # tried again at the next look
-                    self._lock.hold_unlocked(HELD_BY[mode])
-            return [], trouble
-        self.mode = mode
         events = []
-        if mode is DoorMode.LOCKDOWN:
-            events.append(notice_event(NoticeReason.LOCKDOWN_STARTED, at=at, door=door))
-        if before is DoorMode.LOCKDOWN:
-            events.append(notice_event(NoticeReason.LOCKDOWN_ENDED, at=at, door=door))
-        try:
-            if mode in HELD_BY:
-                self._lock.hold_unlocked(HELD_BY[mode])
-            elif before in HELD_BY or mode is DoorMode.LOCKDOWN:
-                self._lock.lock()
-        except LockError:  # tried again at the next look; the driver raises the alarm
-            self.mode = before
-            return [], trouble
+        if mode is not before:
+            self.mode = mode
+            self._order_due = mode in HELD_BY or before in HELD_BY or mode is DoorMode.LOCKDOWN
+            if mode is DoorMode.LOCKDOWN:
+                events.append(notice_event(NoticeReason.LOCKDOWN_STARTED, at=at, door=door))
+            if before is DoorMode.LOCKDOWN:
+                events.append(notice_event(NoticeReason.LOCKDOWN_ENDED, at=at, door=door))
+        elif mode in HELD_BY and self._lock.state() is LockState.LOCKED:
+            self._order_due = True  # the driver lets go when a fire input ends, though an order may go on
+        if self._order_due:
+            with suppress(LockError):  # tried again at the next look; the driver raises the alarm
+                if mode in HELD_BY:
+                    self._lock.hold_unlocked(HELD_BY[mode])
+                else:
+                    self._lock.lock()
+                self._order_due = False
         return events, trouble
 
 

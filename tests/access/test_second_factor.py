@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from access.credentials import CREDENTIAL_S
+from access.hardware.simulated import LockEvent
 from access.memory_access import MemoryAccess
 from models.domain import CheckName, Contact, DoorInputs, LockState
 from models.events import DoorEvent
@@ -285,3 +286,17 @@ def test_the_pin_of_somebody_else_tells_nobody_apart() -> None:
     door.type("5831#")
     assert "granted" not in {event.outcome for event in watch(door, Stand(12), frames=20)}
     assert door.lock.unlocked_for_s == []
+
+
+def test_a_lockdown_begins_though_the_lock_does_not_answer_and_locks_when_it_does() -> None:
+    door = door_with(rules("face"))
+    watch(door, Stand(1))
+    assert door.lock.state() is LockState.UNLOCKED
+    door.lock.inject(LockEvent.STOP_ANSWERING)
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    door.lockdowns = (Lockdown("all", frozenset({"*"}), "", "an intruder", at),)
+    assert ("notice", "lockdown_started") in said(watch(door, frames=2))
+    door.lock.inject(LockEvent.COME_BACK)
+    watch(door, frames=2)
+    assert door.lock.state() is LockState.LOCKED
+    assert said(watch(door, frames=5)) == []
