@@ -131,10 +131,7 @@ class Authoriser:
         Raises:
             RegisterError: what the person did before cannot be read.
         """
-        proof = self._prove(person_id, frozenset({Factor.FACE}), at, needed=told_apart)
-        if proof.verdict.reason is not None and proof.verdict.reason not in WAITING:
-            self.shown.pin = self._pin_checked = None  # typed by whoever stands there, who is refused
-        return proof
+        return self._prove(person_id, frozenset({Factor.FACE}), at, needed=told_apart)
 
     def tell_apart(self, people: Sequence[PersonId]) -> PersonId | None:
         """Which of a few people the card or PIN that was shown belongs to; None for none of them.
@@ -157,8 +154,12 @@ class Authoriser:
         for person_id in people:
             if self._match_pin(person_id, pin) is not PinMatch.NONE:
                 return person_id
-        self._told_nothing = pin
+        self._told_nothing, self._pin_checked = pin, None
         return None
+
+    def drop_pin(self) -> None:
+        """Forget a PIN: whoever typed it is refused whatever it is."""
+        self.shown.pin = self._pin_checked = None
 
     def alone(self, at: datetime, at_s: float, *, face_waits: bool) -> Proof | None:
         """Ask about a card, or a PIN, that was shown without a face that is recognised.

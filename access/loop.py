@@ -176,6 +176,10 @@ class DoorLoop:
     def _judge_credentials(self, view: SiteView) -> None:
         """Judge a card or PIN that no face goes with."""
         at, at_s = self._now(), self._clock.monotonic_s()
+        if any(visit.is_refused for visit in self.visible) and not any(
+            visit.known_at(at_s) for visit in self.visible
+        ):
+            self._authoriser.drop_pin()
         face_waits = any(visit.decision is None or visit.is_pending for visit in self.visible)
         proof = self._authoriser.alone(at, at_s, face_waits=face_waits)
         if proof is None:

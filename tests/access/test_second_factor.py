@@ -1,5 +1,6 @@
 """Face, PIN and card at one door, with the rules: who gets in by what, and what is written of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -300,3 +301,25 @@ def test_a_lockdown_begins_though_the_lock_does_not_answer_and_locks_when_it_doe
     watch(door, frames=2)
     assert door.lock.state() is LockState.LOCKED
     assert said(watch(door, frames=5)) == []
+
+
+def test_somebody_refused_beside_takes_nobodys_pin() -> None:
+    everybody = rules("face+pin")
+    only_ada = Policy(rules=(replace(everybody.rules[0], group="ada"),))
+    door = door_with(only_ada)
+    door.people[ADA] = PersonAccess(ADA, groups=frozenset({"ada"}), has_pin=True)
+    watch(door, Stand(2), Stand(1, left=400))
+    door.type("4711#")
+    events = watch(door, Stand(2), Stand(1, left=400))
+    assert [event.person_id for event in events if event.outcome == "granted"] == [ADA]
+
+
+def test_a_pin_of_a_third_person_opens_where_a_pin_alone_does_though_two_are_alike() -> None:
+    carol = "c" * 32
+    door = door_with(rules("pin", "face+pin"))
+    door.people[carol] = PersonAccess(carol, has_pin=True)  # type: ignore[index, arg-type]
+    door.history.pins[carol] = ("5831", "")  # type: ignore[index]
+    watch(door, Stand(12))
+    door.type("5831#")
+    granted = [event for event in watch(door, Stand(12), frames=60) if event.outcome == "granted"]
+    assert [(event.person_id, event.factors) for event in granted] == [(carol, ("pin",))]
