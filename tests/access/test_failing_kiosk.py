@@ -128,8 +128,7 @@ def break_the_site_watch(monkeypatch: pytest.MonkeyPatch, _lock: BrokenLock) -> 
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("access.site_watch.POLL_S", 0.01)
-    monkeypatch.setattr("access.site_watch.SiteWatch.poll", fail)
+    monkeypatch.setattr("access.site_watch.SiteWatch._load_new_view", fail)
 
 
 def break_the_camera(monkeypatch: pytest.MonkeyPatch, _lock: BrokenLock) -> None:

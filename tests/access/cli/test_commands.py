@@ -141,7 +141,9 @@ def test_replay_and_kiosk_and_events(
     monkeypatch.setenv("DOORWARD_CAMERA__STALE_S", "5")
     status, _, _ = run("kiosk", as_json=False)
     assert status == 0
-    _, (event, action, *_), _ = run("events")  # a slow machine may lose the track, and grant again
+    _, lines, _ = run("events")
+    assert [lines[0]["reason"], lines[-1]["reason"]] == ["kiosk_started", "kiosk_stopped"]
+    event, action, *_ = lines[1:-1]  # a slow machine may lose the track, and grant again
     assert (action["outcome"], action["intent_id"]) == ("unlocked", event["event_id"])
     assert (event["outcome"], event["person_name"], event["door"]) == ("granted", "Ada", "front")
     assert set(event["stages_ms"]) >= {"detect", "embed"}
@@ -162,8 +164,10 @@ def test_a_kiosk_prints_the_line_of_replay_with_the_time_of_day(
     monkeypatch.setenv("DOORWARD_CAMERA__STALE_S", "5")
     status, _, text = run("kiosk", as_json=False)
     assert status == 0
-    watched, granted, unlocked, *_, ended, locked = text.splitlines()
+    watched, started, granted, unlocked, *_, stopped, ended, locked = text.splitlines()
     assert "the door is watched" in watched
+    assert "Kiosk started" in started
+    assert "Kiosk stopped" in stopped
     assert re.match(
         r"\d\d:\d\d:\d\d \w+  track \d+   granted    Ada 0\.\d{3}, next -?0\.\d{3}, needed", granted
     )
