@@ -285,3 +285,14 @@ def test_the_pin_of_somebody_else_tells_nobody_apart() -> None:
     door.type("5831#")
     assert "granted" not in {event.outcome for event in watch(door, Stand(12), frames=20)}
     assert door.lock.unlocked_for_s == []
+
+
+def test_a_pin_that_is_taken_away_while_it_waits_for_the_face_opens_no_more() -> None:
+    door = door_with(rules("face+pin"))
+    door.type("4711#")
+    assert said(watch(door, frames=3)) == []  # whose PIN it is was looked up; the face is to come
+    del door.history.pins[ADA]
+    door.revision += 1  # as every change of a PIN does
+    events = watch(door, Stand(1))
+    assert "granted" not in [event.outcome for event in events]
+    assert ("denied", "wrong_pin") in said(events)
