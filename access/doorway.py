@@ -1,6 +1,6 @@
 """`Doorway`: the door itself beside the people who ask: its mode, its contact, its alarms."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -68,33 +68,45 @@ class Doorway:
     ) -> None:
         self._lock, self._authoriser, self._more_changes = lock, authoriser, more_changes
         self._grants: OrderedDict[int, PersonId] = OrderedDict()
+        self._passages: deque[tuple[PersonId, datetime, bool | None]] = deque()
         self.mode = DoorMode.LOCKED
         """What the door does by itself, at the latest look."""
 
     def granted(self, grant: DoorEvent, at: datetime) -> None:
-        """Note who was let in, for what the contact says afterwards."""
+        """Note who was let in, for what the contact says afterwards.
+
+        Raises:
+            RegisterError: as `note_passages`.
+        """
         if grant.person_id is None or grant.event_id is None:
             return
         if self._lock.inputs().contact is Contact.NONE:
-            self._authoriser.passed(grant.person_id, at, None)
+            self._passages.append((grant.person_id, at, None))
+            self.note_passages()
             return
         self._grants[grant.event_id] = grant.person_id
         if len(self._grants) > GRANTS_KEPT:
             self._grants.popitem(last=False)
 
     def step(self, at: datetime, door: str) -> list[DoorEvent]:
-        """Look at the door; the events that this led to.
-
-        Raises:
-            RegisterError: where the person is cannot be written.
-        """
+        """Look at the door; the events that this led to. Call `note_passages` when they are written."""
         events = self._follow_mode(at, door)
         for change in (*self._lock.take_changes(), *self._more_changes()):
             person_id = None if change.grant_id is None else self._grants.get(change.grant_id)
             events.append(change_event(change, at=at, door=door, person_id=person_id))
             if person_id is not None and change.reason in ENTRY:
-                self._authoriser.passed(person_id, at, change.reason is NoticeReason.ENTERED)
+                self._passages.append((person_id, at, change.reason is NoticeReason.ENTERED))
         return events
+
+    def note_passages(self) -> None:
+        """Keep where people went, oldest first.
+
+        Raises:
+            RegisterError: it cannot be written; the next call tries again.
+        """
+        while self._passages:
+            self._authoriser.passed(*self._passages[0])
+            self._passages.popleft()
 
     def _follow_mode(self, at: datetime, door: str) -> list[DoorEvent]:
         """Unlock or lock where the mode has changed; the driver's notices say that it did."""

@@ -167,6 +167,7 @@ class DoorLoop:
         for event in self._doorway.step(self._now(), self._door):
             self._write_if_possible(event)
         self._authoriser.take(self._readers())
+        self._doorway.note_passages()  # last: what cannot be written now holds up no alarm
 
     def _judge_credentials(self, view: SiteView) -> None:
         """Judge a card or PIN that no face goes with."""

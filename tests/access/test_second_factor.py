@@ -1,17 +1,20 @@
 """Face, PIN and card at one door, with the rules: who gets in by what, and what is written of it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
 
 from access.credentials import CREDENTIAL_S
 from access.memory_access import MemoryAccess
-from models.domain import CheckName, Contact, DoorInputs, LockState
+from models.domain import CheckName, Contact, DoorInputs, LockState, PersonId
+from models.errors import RegisterLockedError
 from models.events import DoorEvent
 from models.rules.factors import parse_way
 from models.rules.policy import (
     EVERY_DOOR,
     EVERYONE,
+    PassbackZone,
     Policy,
     Rule,
     Schedule,
@@ -19,7 +22,7 @@ from models.rules.policy import (
     UnlockTime,
     Window,
 )
-from models.rules.request import Lockdown, PersonAccess
+from models.rules.request import Lockdown, Passage, PersonAccess
 from tests.access.door import ADA, BOB, STRANGER, Door, Stand
 
 PINS = {ADA: ("4711", "4712"), BOB: ("9024", "")}
@@ -296,3 +299,30 @@ def test_a_pin_that_is_taken_away_while_it_waits_for_the_face_opens_no_more() ->
     events = watch(door, Stand(1))
     assert "granted" not in [event.outcome for event in events]
     assert ("denied", "wrong_pin") in said(events)
+
+
+class BusyAccess(MemoryAccess):
+    """A register that cannot take passages while `busy`."""
+
+    busy = False
+
+    def note_passages(self, person_id: PersonId, passages: Iterable[Passage]) -> None:
+        if self.busy:
+            raise RegisterLockedError("another program is writing: try again")
+        super().note_passages(person_id, passages)
+
+
+def test_what_the_contact_says_is_written_though_the_passage_has_to_wait_for_a_busy_register() -> None:
+    zone = PassbackZone("yard", frozenset({"front"}), frozenset())
+    history = BusyAccess()
+    door = Door(policy=rules("face", zones=(zone,)), history=history)
+    door.lock.set_inputs(DoorInputs(contact=Contact.CLOSED))
+    watch(door, frames=2)
+    watch(door, Stand(1))
+    history.busy = True
+    door.lock.set_inputs(DoorInputs(contact=Contact.OPEN))
+    assert ("notice", "entered") in said(watch(door, frames=3))
+    assert history.passages == {}
+    history.busy = False
+    watch(door, frames=1)
+    assert list(history.passages[ADA]) == ["yard"]
