@@ -21,7 +21,7 @@ def enrol_everybody(register: Register, rng: Random) -> tuple[dict[int, PersonId
     """Make the people of the run and the first rules; who they are by number, and what holds then."""
     numbers: dict[int, PersonId] = {}
     people: dict[PersonId, PersonAccess] = {}
-    policy = random_policy(rng)
+    policy = random_policy(rng, now())
     register.set_policy(policy)
     picture = np.zeros((112, 112, 3), np.uint8)
     for number in range(1, PEOPLE + 1):
@@ -83,7 +83,7 @@ class Operator:
 
     def set_rules(self, state: State) -> State:
         """Put other rules in force."""
-        policy = random_policy(self._rng)
+        policy = random_policy(self._rng, now())
         self._register.set_policy(policy)
         return dataclasses.replace(state, policy=policy)
 

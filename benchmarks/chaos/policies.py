@@ -4,6 +4,7 @@ There is no door for two people and no zone with hard or timed anti-passback: wh
 the door's memory or follows from events that a killed door never wrote, so nobody could check it afterwards.
 """
 
+from datetime import datetime
 from random import Random
 
 from benchmarks.chaos.people import GROUPS
@@ -26,12 +27,6 @@ FRONT, BACK = "front", "back"
 DOORS = (FRONT, BACK)
 EVERY_OTHER_MINUTE = "every-other-minute"
 NEVER = "never"
-SCHEDULES = {
-    EVERY_OTHER_MINUTE: Schedule(
-        EVERY_OTHER_MINUTE, (tuple(Window(minute, minute + 1) for minute in range(0, 1440, 2)),) * 7
-    ),
-    NEVER: Schedule(NEVER, ((),) * 7),
-}
 FACE, PIN, CARD = Factor.FACE, Factor.PIN, Factor.CARD
 WAYS: tuple[tuple[Way, ...], ...] = (
     (frozenset({FACE}),),
@@ -47,8 +42,18 @@ PLANS = (
 ZONE = PassbackZone("yard", frozenset({FRONT}), frozenset({BACK}), PassbackMode.SOFT)
 
 
-def random_policy(rng: Random) -> Policy:
-    """Rules whose names fit together; mostly somebody may pass somewhere."""
+def schedules(at: datetime) -> dict[str, Schedule]:
+    """Schedules that refuse: one always, one every other minute of the hour after `at`, until midnight."""
+    first = (60 * at.hour + at.minute) // 2 * 2
+    windows = tuple(Window(minute, minute + 1) for minute in range(first, min(first + 60, 1440), 2))
+    return {
+        EVERY_OTHER_MINUTE: Schedule(EVERY_OTHER_MINUTE, (windows,) * 7),
+        NEVER: Schedule(NEVER, ((),) * 7),
+    }
+
+
+def random_policy(rng: Random, at: datetime) -> Policy:
+    """Rules whose names fit together; mostly somebody may pass somewhere, at and after a time in UTC."""
     rules = [
         Rule(
             f"rule-{number}",
@@ -65,7 +70,7 @@ def random_policy(rng: Random) -> Policy:
     unlock_times = (UnlockTime(BACK, EVERY_OTHER_MINUTE),) if rng.random() < 0.15 else ()
     return Policy(
         groups=frozenset(GROUPS),
-        schedules=SCHEDULES,
+        schedules=schedules(at),
         rules=tuple(rules),
         unlock_times=unlock_times,
         zones=(ZONE,) if rng.random() < 0.5 else (),

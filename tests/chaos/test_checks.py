@@ -190,4 +190,4 @@ def test_what_a_receiver_lacks_or_should_not_have_is_found(
 
 def test_random_rules_are_those_that_an_import_would_take() -> None:
     for seed in range(50):
-        assert find_problems(random_policy(Random(seed)), {"front", "back"}) == []
+        assert find_problems(random_policy(Random(seed), START), {"front", "back"}) == []
