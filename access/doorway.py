@@ -73,16 +73,11 @@ class Doorway:
         """What the door does by itself, at the latest look."""
 
     def granted(self, grant: DoorEvent, at: datetime) -> None:
-        """Note who was let in, for what the contact says afterwards.
-
-        Raises:
-            RegisterError: as `note_passages`.
-        """
+        """Note who was let in, for what the contact says afterwards. Call `note_passages` then."""
         if grant.person_id is None or grant.event_id is None:
             return
         if self._lock.inputs().contact is Contact.NONE:
             self._passages.append((grant.person_id, at, None))
-            self.note_passages()
             return
         self._grants[grant.event_id] = grant.person_id
         if len(self._grants) > GRANTS_KEPT:

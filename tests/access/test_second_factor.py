@@ -302,7 +302,7 @@ def test_a_pin_that_is_taken_away_while_it_waits_for_the_face_opens_no_more() ->
 
 
 class BusyAccess(MemoryAccess):
-    """A register that cannot take passages while `busy`."""
+    """A register that cannot take passages nor forget failures while `busy`."""
 
     busy = False
 
@@ -310,6 +310,11 @@ class BusyAccess(MemoryAccess):
         if self.busy:
             raise RegisterLockedError("another program is writing: try again")
         super().note_passages(person_id, passages)
+
+    def clear_failures(self, person_id: PersonId) -> None:
+        if self.busy:
+            raise RegisterLockedError("another program is writing: try again")
+        super().clear_failures(person_id)
 
 
 def test_what_the_contact_says_is_written_though_the_passage_has_to_wait_for_a_busy_register() -> None:
@@ -326,3 +331,16 @@ def test_what_the_contact_says_is_written_though_the_passage_has_to_wait_for_a_b
     history.busy = False
     watch(door, frames=1)
     assert list(history.passages[ADA]) == ["yard"]
+
+
+def test_a_person_is_known_to_have_gone_in_though_their_failures_could_not_be_forgotten() -> None:
+    history = BusyAccess()
+    history.note_failure(ADA, datetime(2026, 1, 1, tzinfo=UTC))
+    door = Door(policy=rules("face"), history=history)
+    door.lock.set_inputs(DoorInputs(contact=Contact.CLOSED))
+    watch(door, frames=2)
+    history.busy = True
+    assert said(watch(door, Stand(1)))[:2] == LET_IN
+    door.lock.set_inputs(DoorInputs(contact=Contact.OPEN))
+    (entered,) = [event for event in watch(door, frames=3) if event.reason == "entered"]
+    assert entered.person_id == ADA
