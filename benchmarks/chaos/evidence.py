@@ -63,12 +63,16 @@ def read_lock_file(path: Path) -> list[dict[str, Any]]:
 
 
 def read_loads(path: Path) -> list[tuple[datetime, int]]:
-    """When a door had read the rules of which revision, from its log."""
+    """When a door had read the rules of which revision, from its log: alone, or with the gallery."""
     found = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if '"access rules loaded"' in line and line.endswith("}"):
+        try:
             record = json.loads(line)
-            found.append((datetime.fromisoformat(record["timestamp"]), record["revision"]))
+        except ValueError:
+            continue  # cut off by a kill
+        if record["event"] in {"access rules loaded", "site view loaded"}:
+            revision = record.get("rules_revision", record["revision"])
+            found.append((datetime.fromisoformat(record["timestamp"]), revision))
     return found
 
 
