@@ -44,13 +44,11 @@ def _late_grants(evidence: Evidence) -> Iterator[tuple[DoorEvent, float]]:
         newest = evidence.history.latest_at(event.at)
         while newest + 1 < len(changes) and changes[newest + 1].began <= acted_at:
             newest += 1
-        allowing = [
-            number
-            for number in range(newest, -1, -1)
-            if answer(changes[number].state, event, failures) is None
-        ]
-        if allowing and allowing[0] < newest:
-            over_s = (event.at - changes[allowing[0] + 1].ended).total_seconds()
+        newest_first = range(newest, -1, -1)
+        allowed = (answer(changes[number].state, event, failures) is None for number in newest_first)
+        last = next((number for number, yes in zip(newest_first, allowed, strict=True) if yes), newest)
+        if last < newest:
+            over_s = (event.at - changes[last + 1].ended).total_seconds()
             if over_s > 0:
                 yield event, over_s
 
