@@ -18,6 +18,7 @@ from models.rules.door_mode import DoorMode, arms_unlocking, covers, door_mode
 from models.rules.factors import Factor
 from models.rules.lockout import still_waits
 from models.rules.request import DoorState, Failures, FirstOfTwo, Passage, PersonAccess, Request, Verdict
+from models.rules.schedule import to_utc
 from models.rules.two_person import first_of_two_after
 
 MORE_NEEDED = frozenset({DenyReason.NEEDS_PIN, DenyReason.NEEDS_CARD, DenyReason.NEEDS_FACE})
@@ -117,6 +118,8 @@ class Authoriser:
     def __init__(self, door: str, access: Callable[[], AccessSnapshot], register: AccessRegister) -> None:
         self._door, self._access, self._register = door, access, register
         self.shown = ShownCredentials()
+        self.asks: DenyReason | None = None
+        """What is missing beside a card or PIN that was shown without a face; None when nothing waits."""
         self._pin_checked: _PinChecked | None = None
         self._first_of_two: FirstOfTwo | None = None
         self._unknown_pins = Failures()
@@ -166,8 +169,12 @@ class Authoriser:
         for person_id in people:
             if self._match_pin(person_id, pin) is not PinMatch.NONE:
                 return person_id
-        self._told_nothing = pin
+        self._told_nothing, self._pin_checked = pin, None
         return None
+
+    def drop_pin(self) -> None:
+        """Forget a PIN: whoever typed it is refused whatever it is."""
+        self.shown.pin = self._pin_checked = None
 
     def alone(self, at: datetime, at_s: float, *, face_waits: bool) -> Proof | None:
         """Ask about a card, or a PIN, that was shown without a face that is recognised.
@@ -267,7 +274,7 @@ class Authoriser:
     def _pin_alone(self, pin: PinEntered, at: datetime, over: bool) -> Proof | None:
         waited_s = None
         if self._unknown_pins.last_at is not None:
-            waited_s = (at - self._unknown_pins.last_at).total_seconds()
+            waited_s = (to_utc(at) - to_utc(self._unknown_pins.last_at)).total_seconds()
         if still_waits(self._unknown_pins, waited_s):
             self._use_up()
             return Proof(None, frozenset(), _refusal(DenyReason.LOCKED_OUT, factor=Factor.PIN))
@@ -283,6 +290,7 @@ class Authoriser:
     def _settled(self, proof: Proof, over: bool) -> Proof | None:
         """The proof when it is final; None while more may be shown."""
         if proof.verdict.reason in WAITING and not over:
+            self.asks = proof.verdict.reason
             return None
         if not proof.verdict.allowed:
             self._use_up()
@@ -336,7 +344,7 @@ class Authoriser:
 
     def _use_up(self) -> None:
         self.shown.clear()
-        self._pin_checked = None
+        self._pin_checked = self.asks = None
 
 
 def _refusal(reason: DenyReason, *, factor: Factor) -> Verdict:

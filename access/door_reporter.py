@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from access.door_report import DoorReport, DoorReportFile
+from access.doorway import DoorDriver
 from access.hardware.door_machine import ALARM_OF, LockStatus
-from access.hardware.driver import LockDriver
 from access.loop import DoorLoop
 from models.domain import DoorInputs
 from models.ports import Clock
@@ -20,7 +20,7 @@ class DoorReporter:
         clock: of the loop.
     """
 
-    def __init__(self, home: Path, door: str, loop: DoorLoop, lock: LockDriver, clock: Clock) -> None:
+    def __init__(self, home: Path, door: str, loop: DoorLoop, lock: DoorDriver, clock: Clock) -> None:
         self._file = DoorReportFile(home, door, clock)
         self._loop, self._lock = loop, lock
 

@@ -7,7 +7,7 @@ on the way out, and whoever supervises the process starts it anew.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import structlog
 
@@ -18,13 +18,18 @@ from access.cameras import open_camera
 from access.display.feed import DisplayFeed
 from access.display.reporter import DisplayReporter
 from access.display.wire import socket_path
+from access.door_reporter import DoorReporter
+from access.doorway import DoorDriver
 from access.hardware import open_lock
 from access.hardware.door_machine import DoorLimits
 from access.hardware.driver import LockDriver
+from access.hardware.panel import PanelDriver, open_panel
+from access.hardware.readers import open_reader
 from access.logs import EVENT_KEY, configure_logging
 from access.loop import DoorLoop
 from access.metrics import KioskMetrics, Readings
 from access.metrics_server import metrics_running
+from access.readers import ReaderWatch
 from access.record import RegisterAudit
 from access.retention import retention_running
 from access.service_manager import ServiceManager
@@ -33,9 +38,9 @@ from access.site_watch import SiteWatch
 from access.thread_errors import ThreadErrors
 from models.clock import SystemClock
 from models.domain import Frame, PersonId
-from models.errors import CameraError, ConfigError, DoorwardError, error_record
-from models.events import FAILURES, DoorEvent, NoticeReason
-from models.ports import Clock
+from models.errors import CameraError, ConfigError, DoorwardError, RegisterError, error_record
+from models.events import FAILURES, DoorEvent, EventKind, NoticeReason
+from models.ports import Clock, Reader
 from models.register.register import Register
 from models.settings.camera import DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
@@ -82,10 +87,9 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
     with single_run_lock(settings.home / f"kiosk-{door}.lock", taken), ThreadErrors() as threads:
         if settings.camera.kind == "synthetic":
             log.warning("the camera is synthetic: nobody real is seen", advice="set camera.source")
-        limits = DoorLimits.of(settings.door, settings.lock.without_power)
-        lock = LockDriver(open_lock(settings.lock, clock), clock, limits)
-        watched = threading.Event()
+        watched, doors = threading.Event(), ExitStack()
         try:
+            lock = None if settings.panel.kind != "none" else _own_lock(settings, clock, doors)
             with ExitStack() as stack:
                 running = _RunningDoor(settings, clock, lock, stack, on_events)
                 running.on_turn = (threads.raise_first, service.alive)
@@ -94,9 +98,17 @@ def run_kiosk(settings: Settings, stop: threading.Event, on_events: OnEvents | N
             threads.raise_first()
         finally:
             service.stopping()
-            lock.close()  # locks, whatever happened
+            doors.close()  # locks, whatever happened
             if watched.is_set() or stop.is_set():  # a door that could not begin has only its error to report
                 log.info("the door is locked", door=door)
+
+
+def _own_lock(settings: Settings, clock: Clock, doors: ExitStack) -> LockDriver:
+    """The door's lock, which `doors` closes."""
+    limits = DoorLimits.of(settings.door, settings.lock.without_power)
+    lock = LockDriver(open_lock(settings.lock, clock), clock, limits)
+    doors.callback(lock.close)
+    return lock
 
 
 def _check_watchdog(service: ServiceManager, settings: Settings) -> None:
@@ -120,7 +132,7 @@ class _RunningDoor:
     Args:
         settings: of the door.
         clock: the system's.
-        lock: of the door.
+        lock: of the door; None where a panel decides.
         stack: closes the parts at the end.
         on_events: hears the events instead of the log; None for the log.
     """
@@ -129,7 +141,7 @@ class _RunningDoor:
         self,
         settings: Settings,
         clock: Clock,
-        lock: LockDriver,
+        lock: LockDriver | None,
         stack: ExitStack,
         on_events: OnEvents | None,
     ) -> None:
@@ -139,25 +151,32 @@ class _RunningDoor:
         register = self._site.register
         stack.enter_context(retention_running(register, settings.storage, clock))
         self._site_watch = stack.enter_context(SiteWatch(self._site, clock))
-        readings = Readings(lock, self._revisions)
+        driver: DoorDriver = lock or self._panel_driver(stack)
+        readings = Readings(driver, self._revisions)
         self._metrics: KioskMetrics = stack.enter_context(metrics_running(settings, clock, readings))
         feed = stack.enter_context(
             DisplayFeed(socket_path(settings.display, settings.home, door), clock, door)
         )
+        self._reader = self._card_reader(stack)
+        reader = self._reader
         self._loop = build_loop(
             self._site,
             self._site_watch.current,
             clock,
             audit=RegisterAudit(register),
-            lock=lock,
+            lock=driver,
             authoriser=Authoriser(door, lambda: self._site_watch.current().access, register),
-            readers=feed.keys,
+            readers=feed.keys if reader is None else lambda: [*feed.keys(), *reader.read()],
+            more_changes=tuple if reader is None else reader.take_changes,
+        )
+        self._report = stack.enter_context(
+            closing(DoorReporter(settings.home, door, self._loop, driver, clock))
         )
         zone = settings.site.time_zone
         self._display = DisplayReporter(
             feed,
             self._loop,
-            lock,
+            driver,
             door=door,
             time_zone="" if zone is None else zone.key,
             clock=clock,
@@ -166,6 +185,32 @@ class _RunningDoor:
         self._greeted: tuple[PersonId, str | None] | None = None
         self.on_turn: tuple[Callable[[], None], Callable[[str], None]] = (lambda: None, lambda _status: None)
         """Called after every turn: raises the error of a thread that died, tells the service manager."""
+
+    def _panel_driver(self, stack: ExitStack) -> PanelDriver:
+        """Another access control panel decides: it gets the card number of whoever is granted."""
+        register = self._site.register
+        panel = open_panel(self._settings.panel)
+        assert panel is not None, "only called where the settings name a panel"  # noqa: S101
+
+        def card_number_of(event_id: int) -> str | None:
+            event = register.event(event_id)
+            cards = [] if event is None else register.cards(event.person_id)
+            return cards[0].number if cards else None
+
+        return PanelDriver(stack.enter_context(panel), card_number_of, self._clock)
+
+    def _card_reader(self, stack: ExitStack) -> ReaderWatch | None:
+        """The door's card reader or keypad; None where there is none."""
+        settings, clock = self._settings.reader, self._clock
+        if settings.kind == "none":
+            return None
+
+        def make() -> Reader:
+            reader = open_reader(settings, clock)
+            assert reader is not None, "only of kind none there is none"  # noqa: S101
+            return reader
+
+        return stack.enter_context(ReaderWatch(make, clock))
 
     def watch(self, stop: threading.Event, watched: threading.Event) -> bool:
         """Run the door's loop until `stop` is set; True when the camera has ended.
@@ -192,7 +237,16 @@ class _RunningDoor:
             )
         if watched.is_set():
             self._hear(self._loop.notice(NoticeReason.KIOSK_STOPPED))
+            self._sign_log()
         return ended
+
+    def _sign_log(self) -> None:
+        """Sign the end of this door's event chains."""
+        register, door = self._site.register, self._settings.door.id
+        with suppress(RegisterError):  # the next start signs it
+            register.write_checkpoints(
+                [chain for chain in register.chains() if chain.partition("/")[0] == door]
+            )
 
     def _first_frame(self) -> None:
         door, release_id = self._settings.door.id, self._site_watch.current().release.release_id
@@ -212,9 +266,14 @@ class _RunningDoor:
         say(f"the door {self._settings.door.id} is watched" if trouble is None else str(trouble))
         self._metrics.turn(None if self._loop.failing is None else str(self._loop.failing))
         self._display.show(frame)
+        self._report.report()
 
     def _hear(self, events: list[DoorEvent]) -> None:
         self._metrics.count(events)
+        if self._reader is not None:
+            for event in events:
+                if event.kind is EventKind.DECISION:
+                    self._reader.answer(granted=event.outcome == "granted")
         if self._given is not None:
             self._given(events)
         else:

@@ -108,6 +108,11 @@ class DoorLoop:
         return self._doorway.mode
 
     @property
+    def asks(self) -> DenyReason | None:
+        """What is missing beside the card or PIN that was shown; None when nothing waits."""
+        return self._authoriser.asks
+
+    @property
     def pin_digits(self) -> int:
         """How many digits of a PIN were typed so far."""
         return self._authoriser.shown.digits
@@ -167,11 +172,14 @@ class DoorLoop:
         for event in self._doorway.step(self._now(), self._door):
             self._write_if_possible(event)
         self._authoriser.take(self._readers())
-        self._doorway.note_passages()  # last: what cannot be written now holds up no alarm
 
     def _judge_credentials(self, view: SiteView) -> None:
         """Judge a card or PIN that no face goes with."""
         at, at_s = self._now(), self._clock.monotonic_s()
+        if any(visit.is_refused for visit in self.visible) and not any(
+            visit.known_at(at_s) for visit in self.visible
+        ):
+            self._authoriser.drop_pin()
         face_waits = any(visit.decision is None or visit.is_pending for visit in self.visible)
         proof = self._authoriser.alone(at, at_s, face_waits=face_waits)
         if proof is None:

@@ -17,10 +17,11 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from access.doorway import DoorDriver
 from models.domain import Contact, LockState
 from models.errors import DoorwardError, LockError
 from models.events import DoorEvent
-from models.ports import Clock, Lock
+from models.ports import Clock
 
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 UNLOCK_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0)
@@ -38,7 +39,7 @@ class Readings:
             DoorwardError.
     """
 
-    lock: Lock
+    lock: DoorDriver
     revisions: Callable[[], Mapping[str, int]]
     unsent: Callable[[], int] | None = None
 

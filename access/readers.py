@@ -1,5 +1,6 @@
 """`ReaderWatch`: keeps a card reader or keypad open, and says when it does not answer."""
 
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,10 @@ from models.events import AlarmReason
 from models.ports import Clock, Reader
 
 REOPEN_S = 5.0
-"""Between two attempts to open a reader that does not answer."""
+"""Between two attempts to open a reader that could not be opened."""
+
+SILENT_S = 2.0
+"""A reader that does not answer for so long is an alarm: one that was just opened may take half a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +25,9 @@ log = structlog.get_logger(__name__)
 class ReaderWatch:
     """A reader that never raises: while it does not answer nothing comes from it, and there is an alarm.
 
-    Used as a context manager, by one thread at a time.
+    A reader that was opened and does not answer connects again by itself, so it is asked on and never closed.
+
+    Used as a context manager. `read` and `answer` may be called by different threads.
 
     Args:
         make: makes the reader, not opened yet.
@@ -32,8 +38,10 @@ class ReaderWatch:
         self._make, self._clock = make, clock
         self._reader: Reader | None = None
         self._away = False
+        self._silent_since_s: float | None = None
         self._try_at_s = clock.monotonic_s()
         self._changes: list[DoorChange] = []
+        self._busy = threading.Lock()
 
     def __enter__(self) -> Self:
         """Open the reader; one that does not answer is tried again later."""
@@ -48,24 +56,31 @@ class ReaderWatch:
 
     def read(self) -> list[Shown]:
         """Cards and keys since the last call; nothing while the reader does not answer."""
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> list[Shown]:
         if self._reader is None:
             if self._clock.monotonic_s() >= self._try_at_s:
                 self._open()
             return []
         try:
-            return self._reader.read()
+            shown = self._reader.read()
         except ReaderError as error:
-            self._lose(error)
+            self._note_silence(error)
             return []
+        self._note_answer()
+        return shown
 
     def answer(self, *, granted: bool) -> None:
         """Show by lamp and buzzer what was decided; nothing happens while the reader does not answer."""
-        if self._reader is None:
-            return
-        try:
-            self._reader.answer(granted=granted)
-        except ReaderError as error:
-            self._lose(error)
+        with self._busy:
+            if self._reader is None:
+                return
+            try:
+                self._reader.answer(granted=granted)
+            except ReaderError as error:
+                self._note_silence(error)
 
     def take_changes(self) -> list[DoorChange]:
         """Alarms since the last call, oldest first."""
@@ -77,18 +92,23 @@ class ReaderWatch:
         try:
             reader.__enter__()
         except ReaderError as error:
-            self._lose(error)
+            self._try_at_s = self._clock.monotonic_s() + REOPEN_S
+            self._note_silence(error)
             return
         self._reader = reader
+
+    def _note_answer(self) -> None:
+        self._silent_since_s = None
         if self._away:
             self._away = False
             self._changes.append(DoorChange("cleared", AlarmReason.READER_OFFLINE, self._clock.monotonic_s()))
             log.info("the reader answers again")
 
-    def _lose(self, error: ReaderError) -> None:
-        self._close()
-        self._try_at_s = self._clock.monotonic_s() + REOPEN_S
-        if self._away:
+    def _note_silence(self, error: ReaderError) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._silent_since_s is None:
+            self._silent_since_s = now_s
+        if self._away or now_s - self._silent_since_s < SILENT_S:
             return
         self._away = True
         log.warning("the reader does not answer", error=str(error))

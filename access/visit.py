@@ -105,6 +105,12 @@ class Visit:
         """True while better pictures may still say who it is."""
         return isinstance(self.decision, Deny) and self.decision.reason in PENDING
 
+    @property
+    def is_refused(self) -> bool:
+        """True when the person was recognised and is refused, whatever else is shown."""
+        refused = isinstance(self.decision, Deny) and self.decision.reason not in PENDING | REPEATED
+        return refused and self.proof is not None
+
     def known_at(self, at_s: float) -> Identified | None:
         """Who was recognised a moment ago and is to show something more; None for nobody."""
         return None if self.known is None or at_s > self.known[1] else self.known[0]

@@ -57,7 +57,7 @@ def demo(
         if listener is None:
             run_headless(console, site, guests, seed)
         else:
-            run_in_browser(console, site, guests, listener)
+            run_in_browser(console, site, guests, listener, seed)
 
 
 def _listen_on(port: int) -> AbstractContextManager[socket]:

@@ -22,6 +22,9 @@ from models.clock import SystemClock
 from models.errors import CameraLostError, DoorwardError, StorageFullError
 from models.release.store import PRETRAINED_ID, check_release
 from models.release.weights import check_weights
+from models.rules.door_mode import covers, door_mode
+from models.rules.policy import OPEN_SITE
+from models.rules.request import DoorState
 from models.settings.settings import Settings
 from models.site import open_register, open_site
 
@@ -57,6 +60,8 @@ def examine(settings: Settings, *, with_camera: bool = True) -> list[CheckResult
         "version": _version,
         "weights": _weights,
         "key and database": _register,
+        "rules": _rules,
+        "lock": _lock,
         "release": _release,
         "index": _index,
         "disk": _disk,
@@ -87,6 +92,28 @@ def _register(settings: Settings) -> str:
     with open_register(settings) as register:
         people = [person for person in register.people() if person.status == "active"]
     return f"the register opens with its key; people who may be recognised: {len(people)}"
+
+
+def _rules(settings: Settings) -> str:
+    with open_register(settings) as register:
+        access = register.access_snapshot()
+    door, at = settings.door.id, SystemClock().now().astimezone(settings.site.time_zone)
+    state = DoorState(lockdowns=access.lockdowns, fire_release=covers(access.fire_doors, door))
+    mode = door_mode(access.policy, door, at, state)
+    if access.policy == OPEN_SITE:
+        return "NO RULES: whoever is enrolled passes by the face (docs/how-to/set-access-rules.md)"
+    rules = [rule for rule in access.policy.rules if covers(rule.doors, door)]
+    if not rules:
+        return f"NOBODY PASSES: no rule names the door {door}"
+    return f"rules that name the door {door}: {len(rules)}; the door is {mode} now"
+
+
+def _lock(settings: Settings) -> str:
+    if settings.panel.kind != "none":
+        return "another panel decides and moves the lock"
+    if settings.lock.kind == "simulated":
+        return "NOTHING MOVES: the lock is simulated; set lock.kind (docs/how-to/connect-a-lock.md)"
+    return f"{settings.lock.kind}; it is not tried here, a running kiosk holds it"
 
 
 def _release(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """The command `sync`: sends events to other programs."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from models.storage.single import single_run_lock
 if TYPE_CHECKING:
     from access.integrations.outbox import Delivered
     from access.integrations.payload import NameOf
-    from access.integrations.source import EventSource
 
 app = typer.Typer()
 
@@ -52,11 +51,10 @@ def sync(
             _forget(console, forget)
             return
         with open_register(settings) as register, stopped_by_signals() as stop:
-            source, name_of = cast("EventSource", register), names_in(register)
             if once:
-                _report(console, service.deliver_once(settings, source, name_of, clock, stop))
+                _report(console, service.deliver_once(settings, register, names_in(register), clock, stop))
             else:
-                service.run_sync(settings, source, name_of, clock, stop)
+                service.run_sync(settings, register, names_in(register), clock, stop)
 
 
 def names_in(register: Register) -> "NameOf":

@@ -25,7 +25,7 @@ from access.loop import DoorLoop
 from access.record import RegisterAudit
 from access.replay import run_through
 from models.clock import SimulatedClock
-from models.domain import Frame, LockState, PersonId
+from models.domain import PersonId
 from models.errors import DoorwardError
 from models.events import DoorEvent
 from models.ports import Clock
@@ -235,26 +235,3 @@ def judge(guest: Guest, events: list[DoorEvent], names: dict[PersonId, str]) -> 
     granted_to = [names.get(event.person_id or PersonId(""), "somebody") for event in unlocked]
     right = not grants if guest.name is None else granted_to == [guest.name]
     return DemoVisit(guest, shown, granted_to[0] if granted_to else None, right)
-
-
-Show = Callable[[Frame, DoorLoop, LockState, list[DoorEvent]], None]
-
-
-def keep_open(site: Site, guests: list[Guest], clock: Clock, stopped: Callable[[], bool], show: Show) -> None:
-    """Let the guests come in real time, again and again, until `stopped` says so.
-
-    Args:
-        site: the demo's.
-        guests: who comes.
-        clock: the system's.
-        stopped: asked at every frame.
-        show: is handed every frame with the loop after it, the lock's state, and what was decided.
-    """
-    loop, lock = door_of(site, clock)
-    try:
-        with SyntheticCamera(scene_of(guests, LEISURELY), clock, repeat=True) as camera:
-            while not stopped() and (frame := camera.read()) is not None:
-                events = loop.step(frame)
-                show(frame, loop, lock.state(), events)
-    finally:
-        lock.close()

@@ -2,13 +2,22 @@
 
 import socket
 import sys
+import threading
 
 import typer
 from rich.table import Table
 
 from access import printing
 from access.demo import demonstration as show
-from access.demo.acts import ACTS, ActResult, play_acts
+from access.demo.acts import (
+    ACTS,
+    FRONT,
+    LABORATORY,
+    PIN,
+    ActResult,
+    play_acts,
+    scene_at_the_laboratory,
+)
 from access.loop import DoorLoop
 from models.cli.output import Console, LineType
 from models.clock import SystemClock
@@ -128,36 +137,66 @@ def _line(record: dict[str, object]) -> str:
     return f"{visit:>3}  {who:16}  {outcome}{padding}  {reason:16}  {numbers:27}  {mark}"
 
 
-def run_in_browser(console: Console, site: Site, guests: list[show.Guest], listener: socket.socket) -> None:
-    """Show the door in the browser until stopped.
+def run_in_browser(
+    console: Console, site: Site, guests: list[show.Guest], listener: socket.socket, seed: int
+) -> None:
+    """Show two doors in the browser until stopped: a page for the operator, and a display at each door.
 
     Args:
-        console: for the address, and a line for each decision.
+        console: for the addresses, and a line for each decision.
         site: the demo's.
-        guests: who comes, again and again.
-        listener: where the page is served.
+        guests: who comes to the front door, again and again.
+        listener: where the operator's page is served.
+        seed: of the demo's people.
     """
+    from access.demo.screens import demo_door, keep_open
     from access.display.live_page import LiveBoard, create_app, serve
     from access.signals import stopped_by_signals
 
     names = show.names_in(site)
     zone = site.settings.site.time_zone
     board = LiveBoard(lambda person_id: names.get(person_id, "somebody"), zone)
-    door = site.settings.door.id
     note = "A simulated door, and people who do not exist"
-    threshold = site.view().threshold.value
+    clock = SystemClock()
 
-    def show_frame(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
+    def hear(events: list[DoorEvent]) -> None:
         for event in events:
-            board.record(event)
             line = printing.event_line(event, names, printing.local_time(event.at, zone))
             console.emit(LineType.EVENT, printing.event_record(event, names), line)
-        board.show(frame, loop.visible, state, threshold)
 
-    with stopped_by_signals() as stop, serve(create_app(board, door, note), listener) as address:
+    with (
+        stopped_by_signals() as stop,
+        demo_door(site, FRONT, clock) as front,
+        demo_door(site, LABORATORY, clock) as laboratory,
+        serve(create_app(board, FRONT, note), listener) as address,
+    ):
+
+        def show_front(frame: Frame, loop: DoorLoop, state: LockState, events: list[DoorEvent]) -> None:
+            for event in events:
+                board.record(event)
+            hear(events)
+            board.show(frame, loop.visible, state, front.threshold)
+
+        def show_laboratory(
+            _frame: Frame, _loop: DoorLoop, _state: LockState, events: list[DoorEvent]
+        ) -> None:
+            hear(events)
+
+        scene = scene_at_the_laboratory(site, seed)
+        thread = threading.Thread(
+            target=lambda: keep_open(laboratory, scene, clock, stop.is_set, show_laboratory),
+            name="laboratory",
+        )
         console.emit(
             LineType.ADDRESS,
-            {"address": address},
-            f"See the door at [bold]{address}[/] (on this machine alone). Stop with Ctrl+C.",
+            {"address": address, "displays": {FRONT: front.address, LABORATORY: laboratory.address}},
+            f"See the front door at [bold]{address}[/], its display at [bold]{front.address}[/],\n"
+            f"and the display of the laboratory, where the PIN is {PIN}, at [bold]{laboratory.address}[/]\n"
+            "(all on this machine alone). Stop with Ctrl+C.",
         )
-        show.keep_open(site, guests, SystemClock(), stop.is_set, show_frame)
+        thread.start()
+        try:
+            keep_open(front, show.scene_of(guests, show.LEISURELY), clock, stop.is_set, show_front)
+        finally:
+            stop.set()
+            thread.join()

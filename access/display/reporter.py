@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from access.display.feed import DisplayFeed
 from access.display.state import DoorView, display_state
+from access.doorway import DoorDriver
 from access.hardware.door_machine import LeafStatus
-from access.hardware.driver import LockDriver
 from access.loop import DoorLoop
-from models.domain import Frame, PersonId
+from models.domain import Deny, Frame, PersonId
 from models.ports import Clock
 
 SHOWN_S = 3.0
@@ -30,7 +30,7 @@ class DisplayReporter:
         self,
         feed: DisplayFeed,
         loop: DoorLoop,
-        lock: LockDriver,
+        lock: DoorDriver,
         *,
         door: str,
         time_zone: str,
@@ -48,7 +48,9 @@ class DisplayReporter:
             frame: the newest picture; None while there is none.
         """
         loop, now = self._loop, self._clock.monotonic_s()
-        alone = loop.alone
+        shown = loop.alone[0] if loop.alone is not None and now - loop.alone[1] <= SHOWN_S else None
+        if shown is None and loop.asks is not None:
+            shown = Deny(loop.asks)
         view = DoorView(
             door=self._door,
             lock=self._lock.state(),
@@ -56,7 +58,7 @@ class DisplayReporter:
             time_zone=self._time_zone,
             fault=loop.failing,
             held_open=self._lock.door_status() is LeafStatus.HELD_OPEN,
-            shown=alone[0] if alone is not None and now - alone[1] <= SHOWN_S else None,
+            shown=shown,
             pin_digits=loop.pin_digits,
         )
         if frame is None:

@@ -252,11 +252,13 @@ def display_state(
         mode, message = fixed
         return _state(view, mode, message)
     visit = _shown_visit(visits, view)
-    if visit is None and view.shown is None:
-        return _at_rest(view)
     decision = view.shown if visit is None else visit.decision
     if isinstance(decision, Grant):
         return _granted(view, visit, size, name_of(decision.person_id))
+    if view.pin_digits > 0:  # whoever types keeps the pad, though the face be bent over it
+        return _state(view, DisplayMode.PIN, DenyReason.NEEDS_PIN)
+    if visit is None and view.shown is None:
+        return _at_rest(view)
     mode, message = _of_person(decision, visit, view)
     if view.mode is DoorMode.LOCKDOWN and mode not in PROMPTS:
         return _state(view, DisplayMode.LOCKDOWN, DenyReason.LOCKDOWN)
@@ -273,7 +275,7 @@ def _of_door(view: DoorView) -> tuple[DisplayMode, MessageKey] | None:
     """What is shown whoever stands there; None when it depends on that."""
     if view.mode is DoorMode.FIRE:
         return DisplayMode.FIRE, Note.LEAVE_BY_DOOR
-    if view.fault is not None:
+    if view.fault is not None and MODE_OF[view.fault] is DisplayMode.OUT_OF_ORDER:  # a late picture is none
         return DisplayMode.OUT_OF_ORDER, view.fault
     if view.lock in BROKEN_LOCKS:
         return DisplayMode.OUT_OF_ORDER, DenyReason.LOCK_FAULT

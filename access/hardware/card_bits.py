@@ -1,31 +1,35 @@
 """`card_number`, `card_bits`: the bits that a card reader sends as the number that people have, and back.
 
-A reader sends a card as a row of bits (Wiegand formats): a parity bit, a facility code, a number, a parity
-bit. Of these formats the text is the facility code followed by the number, each with all its zeros:
+A reader sends a card as a row of bits. The number's text begins with the count of these bits; so it has no
+leading zeros, which the register drops, and different cards never have the same text. What follows, always
+with all its zeros:
 
-| bits | format of HID | facility code | number | digits of the text | even parity over bits | odd over bits |
-| --- | --- | --- | --- | --- | --- | --- |
-| 26 | H10301 | 8 bits, 0 to 255 | 16 bits, 0 to 65535 | 3 + 5 | 1 to 12 | 13 to 24 |
-| 34 | H10306 | 16 bits, 0 to 65535 | 16 bits, 0 to 65535 | 5 + 5 | 1 to 16 | 17 to 32 |
-| 37 | H10304 | 16 bits, 0 to 65535 | 19 bits, 0 to 524287 | 5 + 6 | 1 to 18 | 18 to 35 |
+| bits | format | then | even parity over bits | odd parity over bits |
+| --- | --- | --- | --- | --- |
+| 26 | H10301 of HID | facility code (8 bits) in 3 digits, number (16 bits) in 5 | 1 to 12 | 13 to 24 |
+| 34 | H10306 | facility code (16 bits) in 5 digits, number (16 bits) in 5 | 1 to 16 | 17 to 32 |
+| 37 | H10304 | facility code (16 bits) in 5 digits, number (19 bits) in 6 | 1 to 18 | 18 to 35 |
+| 10 to 37 | any other, or a parity that does not fit | the value of all bits in 12 digits | | |
+| 38 to 512 | a serial number | the bits in hexadecimal digits, in capitals | | |
 
-Bits are counted from 0; the even parity bit is bit 0, the odd one is the last. The facility code belongs to
-the text because two sites may have cards with the same number. The text of a card of another length up to 37
-bits, or whose parity does not fit, is the count of bits (2 digits) and the value of all bits (11 digits). The
-text of a longer card is its bits in hexadecimal digits. So different cards never have the same text.
+Bits are counted from 0; the even parity bit is bit 0, the odd one the last, facility code and number between
+them. The facility code belongs to the text because two sites may have cards with the same number.
 """
 
+import re
 from dataclasses import dataclass
 
 from models.errors import InputError
 
-MAX_DECIMAL_BITS = 37
-RAW_DIGITS = 11
+MIN_BITS, MAX_DECIMAL_BITS, MAX_BITS = 10, 37, 512
+RAW_DIGITS = 12
+PRINTED_DIGITS = 6
+"""A text with so few digits is the number that is printed on a card, without count and facility code."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardFormat:
-    """A Wiegand format.
+    """A format of cards with facility code, number and parity.
 
     Attributes:
         bits: of the whole card.
@@ -42,11 +46,6 @@ class CardFormat:
     facility_digits: int
     number_digits: int
 
-    @property
-    def digits(self) -> int:
-        """Digits of the text."""
-        return self.facility_digits + self.number_digits
-
 
 FORMATS = {
     26: CardFormat(26, 8, 16, (1, 12), (13, 24), 3, 5),
@@ -60,53 +59,59 @@ def card_number(data: bytes, bits: int) -> str:
 
     Args:
         data: the bits, the first one in the highest bit of the first byte.
-        bits: how many of them belong to the card.
+        bits: how many of them belong to the card, 10 to 512.
 
     Raises:
-        InputError: there are no bits, or fewer bytes than `bits` needs.
+        InputError: too few or too many bits, or fewer bytes than `bits` needs.
     """
-    if bits <= 0 or len(data) * 8 < bits:
-        raise InputError(f"a card of {bits} bits cannot be read from {len(data)} bytes: show it again")
+    if not MIN_BITS <= bits <= MAX_BITS or len(data) * 8 < bits:
+        raise InputError(f"{bits} bits in {len(data)} bytes are no card: show it again")
     value = int.from_bytes(data) >> (len(data) * 8 - bits)
     if bits > MAX_DECIMAL_BITS:
-        return f"{value:0{-(-bits // 4)}x}"
+        return f"{bits}{value:0{_hex_digits(bits)}X}"
     form = FORMATS.get(bits)
-    if form is None or value != _with_parity(value >> 1 & (1 << bits - 2) - 1, form):
-        return f"{bits:02d}{value:0{RAW_DIGITS}d}"
     inner = value >> 1 & (1 << bits - 2) - 1
+    if form is None or value != _with_parity(inner, form):
+        return f"{bits}{value:0{RAW_DIGITS}d}"
     facility, number = inner >> form.number_bits, inner & (1 << form.number_bits) - 1
-    return f"{facility:0{form.facility_digits}d}{number:0{form.number_digits}d}"
+    return f"{bits}{facility:0{form.facility_digits}d}{number:0{form.number_digits}d}"
 
 
 def card_bits(text: str, *, bits: int, facility_code: int) -> tuple[bytes, int]:
     """Return the bits of a card number, and how many they are: the reverse of `card_number`.
 
     Args:
-        text: as `card_number` returns it; or the number that is printed on a card, which then has the format
-            `bits` and the given facility code.
+        text: as `card_number` returns it; or the number that is printed on a card, of at most 6 digits,
+            which then has the format `bits` and the given facility code.
         bits: 26, 34 or 37.
         facility_code: of the site's cards.
 
     Raises:
         InputError: it is no card number, or too large for the format.
     """
-    if not (text.isascii() and text.isdigit()):
-        raise InputError(f"a card number to be sent to a panel consists of digits, and {text!r} does not")
-    if len(text) == RAW_DIGITS + 2:
-        bits, value = int(text[:2]), int(text[2:])
-        if not 0 < bits <= MAX_DECIMAL_BITS or value >> bits:
-            raise InputError(f"{text} is no card number: its first two digits say how many bits follow")
-        return _bytes(value, bits), bits
-    for form in FORMATS.values():
-        if len(text) == form.digits:
-            facility, number = int(text[: form.facility_digits]), int(text[form.facility_digits :])
+    if not re.fullmatch(r"[0-9]{1,3}[0-9A-F]*", text):
+        raise InputError(f"{text!r} is no card number that can be sent to a panel: see `doorward card list`")
+    if len(text) <= PRINTED_DIGITS and text.isdigit():
+        return _build(facility_code, int(text), FORMATS[bits], text)
+    for count_digits in (2, 3):
+        count, rest = int(text[:count_digits]), text[count_digits:]
+        form = FORMATS.get(count)
+        if form is not None and len(rest) == form.facility_digits + form.number_digits and rest.isdigit():
+            facility, number = int(rest[: form.facility_digits]), int(rest[form.facility_digits :])
             return _build(facility, number, form, text)
-    form = FORMATS[bits]
-    if len(text) > form.number_digits:
-        raise InputError(
-            f"the card number {text} does not fit a card of {bits} bits: check the person's card"
-        )
-    return _build(facility_code, int(text), form, text)
+        decimal = MIN_BITS <= count <= MAX_DECIMAL_BITS and len(rest) == RAW_DIGITS and rest.isdigit()
+        long = MAX_DECIMAL_BITS < count <= MAX_BITS and len(rest) == _hex_digits(count)
+        value = int(rest, 10 if decimal else 16) if decimal or long else None
+        if value is not None and not value >> count:
+            return _bytes(value, count), count
+    raise InputError(
+        f"the card number {text} has neither a count of bits that fits nor at most {PRINTED_DIGITS} digits: "
+        "see `doorward card list`"
+    )
+
+
+def _hex_digits(bits: int) -> int:
+    return -(-bits // 4)
 
 
 def _build(facility: int, number: int, form: CardFormat, text: str) -> tuple[bytes, int]:

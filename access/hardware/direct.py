@@ -1,6 +1,6 @@
 """`DirectDriver`: a lock without a thread of its own, for simulated locks under a simulated clock."""
 
-from access.hardware.door_machine import DoorChange, DoorLimits, DoorMachine, HoldReason
+from access.hardware.door_machine import DoorChange, DoorLimits, DoorMachine, DoorStatus, HoldReason
 from models.domain import DoorInputs, LockState
 from models.errors import LockError
 from models.ports import Clock, Lock
@@ -49,6 +49,10 @@ class DirectDriver:
     def inputs(self) -> DoorInputs:
         """What is wired to the hardware."""
         return self._lock.inputs()
+
+    def door_status(self) -> DoorStatus:
+        """What lock and leaf were doing at the latest look, the more urgent of the two."""
+        return self._machine.status
 
     def take_changes(self) -> list[DoorChange]:
         """Look at the door; alarms and notices since the last call, oldest first."""

@@ -104,7 +104,7 @@ _LEAF_ROWS: dict[LeafStatus, tuple[LeafStatus, ...]] = {
     _L.NO_CONTACT:  (_L.NO_CONTACT, _L.CLOSED, _L.OPEN, _L.OPEN, _L.OPEN),
     _L.CLOSED:      (_L.NO_CONTACT, _L.CLOSED, _L.OPEN, _L.FORCED_OPEN, _L.FORCED_OPEN),
     _L.OPEN:        (_L.NO_CONTACT, _L.CLOSED, _L.OPEN, _L.OPEN, _L.HELD_OPEN),
-    _L.HELD_OPEN:   (_L.NO_CONTACT, _L.CLOSED, _L.OPEN, _L.HELD_OPEN, _L.HELD_OPEN),
+    _L.HELD_OPEN:   (_L.NO_CONTACT, _L.CLOSED, _L.OPEN, _L.OPEN, _L.HELD_OPEN),
     _L.FORCED_OPEN: (_L.NO_CONTACT, _L.CLOSED, _L.FORCED_OPEN, _L.FORCED_OPEN, _L.FORCED_OPEN),
 }  # fmt: skip
 LEAF_TABLE: dict[tuple[LeafStatus, LeafInput], LeafStatus] = {

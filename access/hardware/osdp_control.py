@@ -44,7 +44,7 @@ REFUSALS = 2
 """A device that refuses a question so many times is not asked it again: each time it is lost for a second."""
 
 CLOSE_S = 5.0
-ASK_AGAIN_S = 1.0
+ASK_AGAIN_S = 0.25
 QUESTIONS = {
     osdp.StatusReportType.Local: None,
     osdp.StatusReportType.Input: osdp.Capability.ContactStatusMonitoring,
@@ -153,7 +153,7 @@ class Device:
         self._attendant, self._greeted = (on_connected, on_turn), False
 
     def ask_again(self) -> None:
-        """Ask for inputs, outputs and tamper before it is due, at most once a second."""
+        """Ask for inputs, outputs and tamper before it is due, at most four times a second."""
         self._ask_at_s = min(self._ask_at_s, self._asked_at_s + ASK_AGAIN_S)
 
     def leave(self) -> None:

@@ -86,20 +86,16 @@ class RelayLock:
 
     def lock(self) -> None:
         """Lock now. Raises LockError when the relay does not confirm it."""
-        self._until_s, self._must_lock = -math.inf, True
-        self._ask(self._board.switch_off, at_once=True)
-        if self._ask(self._board.is_on):
+        if self._switch_off():
             raise LockError("the relay says that it is on, though it was switched off: check the board")
-        self._must_lock = False
 
     def state(self) -> LockState:
         """What the relay says; UNKNOWN when it does not. Locks when the time is over."""
         if self._closed:
             return LockState.UNKNOWN
         try:
-            if self._must_lock and self._clock.monotonic_s() >= self._until_s:
-                self.lock()
-            on = self._ask(self._board.is_on)
+            is_due = self._must_lock and self._clock.monotonic_s() >= self._until_s
+            on = self._switch_off() if is_due else self._ask(self._board.is_on)
         except LockError as error:
             if not self._silent:
                 log.warning("the relay does not say how it stands", error=str(error))
@@ -125,6 +121,13 @@ class RelayLock:
         finally:
             self._closed = True
             self._board.close()
+
+    def _switch_off(self) -> bool:
+        """Switch the relay off; whether it says that it is on all the same. Raises LockError."""
+        self._until_s, self._must_lock = -math.inf, True
+        self._ask(self._board.switch_off, at_once=True)
+        self._must_lock = self._ask(self._board.is_on)
+        return self._must_lock
 
     def _ask(self, question: Callable[[], Answer], *, at_once: bool = False) -> Answer:
         """Call the board; not before late answers have passed, except `at_once`. Raises LockError."""

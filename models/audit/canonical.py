@@ -33,12 +33,12 @@ def parse_canonical(content: bytes | str) -> Any:
     Raises:
         ValueError: `canonical` did not make this.
     """
-    text = content if isinstance(content, str) else content.decode("ascii")
     try:
+        text = content if isinstance(content, str) else content.decode("ascii")
         value = _with_floats(json.loads(text))
         if canonical(value) == text.encode("ascii"):
             return value
-    except (TypeError, KeyError, OverflowError, RecursionError) as error:
+    except (AttributeError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError("this is not canonical JSON") from error
     raise ValueError("this is not canonical JSON")
 

@@ -204,7 +204,11 @@ def _hash(encoded: str) -> bytes:
 
 
 def _decoded(encoded: str) -> bytes:
+    """The bytes of base64, which has one form alone: bits that stand for nothing are zero."""
     try:
-        return base64.b64decode(encoded, validate=True)
+        found = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise NoteError("this is no base64") from error
+    if base64.b64encode(found).decode() != encoded:
+        raise NoteError("this is no base64 in its one form")
+    return found

@@ -74,6 +74,7 @@ class LineType(StrEnum):
     SYNTHETIC = "synthetic"
     WARNING = "warning"
     WEIGHTS = "weights"
+    WHY = "why"
     WHATIF = "whatif"
     WOULD = "would"
 

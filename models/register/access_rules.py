@@ -38,7 +38,7 @@ class AccessRules(RegisterBase):
             return session.state().rules_revision
 
     def access_snapshot(self, at: datetime | None = None) -> AccessSnapshot:
-        """Read all that the rules need to know, in one transaction; about a second for 50,000 people.
+        """Read all that the rules need to know, in one transaction; it grows with the number of people.
 
         Args:
             at: lockdowns that ended before it are left out; None is now.
@@ -92,6 +92,7 @@ class AccessRules(RegisterBase):
             seen_revision: the rules' revision that the change was looked at; None takes any.
 
         Raises:
+            RulesError: names in the rules do not fit together.
             InputError: a PIN alone opens a door now, and PINs are too short for that.
             RegisterChangedError: the rules, people or credentials have changed since `seen_revision`.
         """

@@ -11,8 +11,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, union_all, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, union_all, update
 
 from models.audit.canonical import canonical
 from models.audit.chain import HASH_BYTES, PARTS, ChainEvent, event_hash, genesis, time_text
@@ -33,6 +32,15 @@ BROKEN = bytes(HASH_BYTES)
 for ever."""
 EVENTS, HEADS, SEALED, SEGMENTS = map(table_of, (EventRow, HeadRow, SealedRow, SegmentRow))
 READ_ROWS = 1000
+# Made once: a door waits for these.
+HEAD_OF = select(HEADS).where(HEADS.c.chain == bindparam("of_chain"))
+HIGHEST = union_all(select(func.max(EVENTS.c.event_id)), select(func.max(HEADS.c.event_id)))
+INSERT_EVENT, INSERT_HEAD, INSERT_SEALED = insert(EVENTS), insert(HEADS), insert(SEALED)
+UPDATE_HEAD = (
+    update(HEADS)
+    .where(HEADS.c.chain == bindparam("of_chain"))
+    .values({name: bindparam(name) for name in ("seq", "event_id", "hash", "day", "code")})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def append(
         event_id: its number, where it has one already.
     """
     connection = session.connection()
-    head = connection.execute(select(HEADS).where(HEADS.c.chain == chain)).one_or_none()
+    head = connection.execute(HEAD_OF, {"of_chain": chain}).one_or_none()
     seq, before = _end_of(connection, keys, chain, head)
     event_id, key = event_id or _next_event_id(connection), keys.current
     sealed = [seal(key, chain, seq, part) for part in parts]
@@ -94,10 +102,10 @@ def append(
         hash=b"",
     )
     event = replace(event, hash=event_hash(event))
-    connection.execute(insert(EVENTS).values(_event_values(event)))
+    connection.execute(INSERT_EVENT, _event_values(event))
     if sealed:
-        connection.execute(insert(SEALED), [row for _, row in sealed])
-    _write_head(connection, key, event)
+        connection.execute(INSERT_SEALED, [row for _, row in sealed])
+    _write_head(connection, key, event, is_new=head is None)
     return Appended(event_id, chain, seq, head is not None and head.day != _day(event))
 
 
@@ -126,7 +134,7 @@ def chain_event(row: Row[Any]) -> ChainEvent:
 
 def head_of(connection: Connection, keys: Keyring, chain: str) -> Head | None:
     """Return where a chain ends; None when that was written without the key, or is missing."""
-    row = connection.execute(select(HEADS).where(HEADS.c.chain == chain)).one_or_none()
+    row = connection.execute(HEAD_OF, {"of_chain": chain}).one_or_none()
     return Head(row.seq, row.hash) if row is not None and _fits(keys, row) else None
 
 
@@ -156,11 +164,10 @@ def _end_of(connection: Connection, keys: Keyring, chain: str, head: Row[Any] | 
 
 
 def _next_event_id(connection: Connection) -> int:
-    highest = union_all(select(func.max(EVENTS.c.event_id)), select(func.max(HEADS.c.event_id)))
-    return max(each or 0 for each in connection.execute(highest).scalars()) + 1
+    return max(each or 0 for each in connection.execute(HIGHEST).scalars()) + 1
 
 
-def _write_head(connection: Connection, key: RowKey, event: ChainEvent) -> None:
+def _write_head(connection: Connection, key: RowKey, event: ChainEvent, *, is_new: bool) -> None:
     values: dict[str, Any] = {
         "chain": event.chain,
         "seq": event.seq,
@@ -169,8 +176,10 @@ def _write_head(connection: Connection, key: RowKey, event: ChainEvent) -> None:
         "day": _day(event),
     }
     values["code"] = _code(key, SimpleNamespace(**values))
-    statement = sqlite.insert(HEADS).values(values)
-    connection.execute(statement.on_conflict_do_update(index_elements=[HEADS.c.chain], set_=values))
+    if is_new:
+        connection.execute(INSERT_HEAD, values)
+    else:
+        connection.execute(UPDATE_HEAD, {**values, "of_chain": event.chain})
 
 
 def _fits(keys: Keyring, head: Row[Any]) -> bool:

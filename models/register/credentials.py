@@ -116,9 +116,13 @@ class Credentials(RegisterBase):
             return cards.cards_of(session, person_id)
 
     def card_owner(self, number: str) -> PersonId | None:
-        """Return whose card it is; None when it is nobody's. Raises InputError: it is no number."""
+        """Return whose card it is; None when it is nobody's, or no number: a reader may send anything."""
         with self._connection.reading() as session:
-            card = cards.find_card(session, credential_key(session), number)
+            key = credential_key(session)
+            try:
+                card = cards.find_card(session, key, number)
+            except InputError:
+                return None
             return None if card is None else card.person_id
 
     # --- faces that are not wanted ------------------------------------------------------------------------

@@ -26,11 +26,11 @@ def erase_events(session: RegisterSession, person_id: str, receipt_id: str) -> s
         receipt's id, the number of parts deleted, and the time. Nothing in it says whose they were.
     """
     signer, at = signer_of(session), datetime.now(UTC)
-    count = erase_parts(session, person_id, receipt_id)
-    lines = (f"{signer.verifier.name}/erasure", receipt_id, str(count), time_text(at))
+    places = erase_parts(session, person_id, receipt_id)
+    lines = (f"{signer.verifier.name}/erasure", receipt_id, str(len(places)), time_text(at))
     receipt = signer.sign("".join(f"{line}\n" for line in lines))
-    session.add(ErasureRow(receipt_id=receipt_id, at=at, count=count, receipt=receipt))
+    session.add(ErasureRow(receipt_id=receipt_id, at=at, places=list(places), receipt=receipt))
     session.flush()
-    values = {"count": count, "receipt": receipt_id}
+    values = {"count": len(places), "receipt": receipt_id}
     chains.append(session, session.keys, chains.SITE, at=at, kind=ERASED, values=values)
     return receipt

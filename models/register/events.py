@@ -89,6 +89,12 @@ def events_of(session: RegisterSession, person_id: PersonId) -> list[DoorEvent]:
     return _read(session, query.order_by(EVENTS.c.event_id))
 
 
+def one_event(session: RegisterSession, event_id: int) -> DoorEvent | None:
+    """Return the event of a number at a door; None when there is none, or it is a silent one."""
+    query = select(EVENTS).where(EVENTS.c.kind.in_(DOOR_KINDS), EVENTS.c.event_id == event_id)
+    return next((event for event in _read(session, query) if not event.silent), None)
+
+
 def list_events(
     session: RegisterSession,
     *,

@@ -68,6 +68,11 @@ class EventLog(RegisterBase):
                 silent=silent,
             )
 
+    def event(self, event_id: int) -> DoorEvent | None:
+        """Return the event of a number; None when there is none, it was deleted, or it is a silent one."""
+        with self._connection.reading() as session:
+            return events.one_event(session, event_id)
+
     def delete_events(self, before: datetime, limit: int) -> int:
         """Delete the oldest `limit` events of days (UTC) that ended before `before`; returns how many.
 

@@ -18,6 +18,8 @@ from models.register.site_key import verifier_of
 
 TABLES = tuple(map(table_of, (SegmentRow, ErasureRow, SiteKeyRow)))
 AT_ONCE = 1000
+Erased = Mapping[tuple[str, int, str], str]
+"""Chain, number and part of what was erased, and the receipt's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,16 @@ def check_log(session: RegisterSession, notes: Sequence[str]) -> LogReport:
     session.check_complete(*TABLES)
     verifier = verifier_of(session)
     given = [read_checkpoint(verifier, note) for note in notes]
-    receipts = set(session.scalars(select(ErasureRow.receipt_id)))
-    names = sorted({*chain_names(session.connection()), *(each.chain for each in given)})
-    return LogReport(tuple(_check(session, verifier, chain, given, receipts) for chain in names))
+    erased = _erased_places(session)
+    sealed = session.connection().execute(select(SEALED.c.chain).distinct()).scalars()
+    names = sorted({*chain_names(session.connection()), *sealed, *(each.chain for each in given)})
+    return LogReport(tuple(_check(session, verifier, chain, given, erased) for chain in names))
+
+
+def _erased_places(session: RegisterSession) -> Erased:
+    """Which parts were erased, and the receipt of each."""
+    rows = session.all_rows(table_of(ErasureRow))
+    return {(chain, seq, part): row.receipt_id for row in rows for chain, seq, part in row.places}
 
 
 def check_against(session: RegisterSession, note: str) -> None:
@@ -95,9 +104,9 @@ def _check(
     verifier: SiteVerifier,
     chain: str,
     given: Sequence[Checkpoint],
-    receipts: set[str] | None,
+    erased: Erased | None,
 ) -> ChainReport:
-    """Check one chain; what is sealed only with the list of receipts."""
+    """Check one chain; what is sealed only with the list of what was erased."""
     connection, problems = session.connection(), list[Problem]()
     head = head_of(connection, session.keys, chain)
     if head is None:
@@ -122,14 +131,14 @@ def _check(
             yield event
 
     problems += check_chain(verifier, chain, segments, counted(), head=head, checkpoints=checkpoints)
-    if receipts is not None:
-        problems += _check_sealed(session, chain, receipts)
+    if erased is not None:
+        problems += _check_sealed(session, chain, erased)
     not_compared = sum(cannot_be_compared(each, segments) for each in given if each.chain == chain)
     pruned = sum(segment.pruned for segment in segments)
     return ChainReport(chain, count, len(segments), pruned, tuple(problems), not_compared)
 
 
-def _check_sealed(session: RegisterSession, chain: str, receipts: set[str]) -> Iterator[Problem]:
+def _check_sealed(session: RegisterSession, chain: str, erased: Erased) -> Iterator[Problem]:
     """Check that what is sealed of each event fits its commitments, or was erased with a receipt."""
     connection = session.connection()
     last = connection.execute(select(func.max(EVENTS.c.seq)).where(EVENTS.c.chain == chain)).scalar() or 0
@@ -137,7 +146,7 @@ def _check_sealed(session: RegisterSession, chain: str, receipts: set[str]) -> I
     for event in read_chain(connection, chain):
         batch.append(event)
         if len(batch) == AT_ONCE or event.seq == last:
-            yield from _check_batch(session, batch, receipts)
+            yield from _check_batch(session, batch, erased)
             batch = []
     here = (EVENTS.c.chain == SEALED.c.chain) & (EVENTS.c.seq == SEALED.c.seq)
     orphans = select(SEALED.c.seq).where(SEALED.c.chain == chain, ~exists().where(here))
@@ -145,9 +154,7 @@ def _check_sealed(session: RegisterSession, chain: str, receipts: set[str]) -> I
         yield Problem(chain, seq, "is missing, and what was sealed of it is there")
 
 
-def _check_batch(
-    session: RegisterSession, batch: Sequence[ChainEvent], receipts: set[str]
-) -> Iterator[Problem]:
+def _check_batch(session: RegisterSession, batch: Sequence[ChainEvent], erased: Erased) -> Iterator[Problem]:
     chain = batch[0].chain
     between = SEALED.c.seq.between(batch[0].seq, batch[-1].seq)
     found: dict[int, dict[str, OpenedPart]] = {}
@@ -157,24 +164,27 @@ def _check_batch(
         except (RegisterTamperedError, ValueError, TypeError):
             yield Problem(chain, row.seq, "has a sealed part that was changed without the key")
     for event in batch:
-        yield from _check_parts(event, found.get(event.seq, {}), receipts)
+        yield from _check_parts(event, found.get(event.seq, {}), erased)
 
 
-def _check_parts(event: ChainEvent, found: Mapping[str, OpenedPart], receipts: set[str]) -> Iterator[Problem]:
+def _check_parts(event: ChainEvent, found: Mapping[str, OpenedPart], erased: Erased) -> Iterator[Problem]:
     try:
         names = sealed_parts(event.public)[1]
-    except ValueError:
+        commits = [event.commits[HASH_BYTES * at :][:HASH_BYTES] for at in range(len(names))]
+    except (TypeError, ValueError):
         return  # the check of the event says so
-    for number, name in enumerate(names):
-        part = found.get(name)
-        committed = event.commits[HASH_BYTES * number : HASH_BYTES * (number + 1)]
+    for name, committed in zip(names, commits, strict=True):
+        part, receipt = found.get(name), erased.get((event.chain, event.seq, name))
+        wrong = None
         if part is None:
-            yield Problem(event.chain, event.seq, f"has lost its sealed part `{name}` without an erasure")
-        elif part.erased and part.subject not in receipts:
-            yield Problem(event.chain, event.seq, f"has an erased part `{name}` without a receipt")
-        elif not part.erased and part.commitment != committed:
-            yield Problem(
-                event.chain, event.seq, f"has another sealed part `{name}` than when it was written"
-            )
+            wrong = "was deleted without an erasure"
+        elif part.erased:
+            wrong = None if part.subject == receipt else "was erased without a receipt"
+        elif receipt is not None:
+            wrong = "was erased, and put back"
+        elif part.commitment != committed:
+            wrong = "is another one than when it was written"
+        if wrong is not None:
+            yield Problem(event.chain, event.seq, f"has a sealed part `{name}` that {wrong}")
     if set(found) - set(names):
         yield Problem(event.chain, event.seq, "has a sealed part that was not there when it was written")

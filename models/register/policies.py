@@ -26,8 +26,14 @@ def newest_policy(session: RegisterSession) -> Policy:
 
 
 def insert_policy(session: RegisterSession, policy: Policy, at: datetime) -> PolicyVersion:
-    """Store rules, which are in force from then on."""
-    row = PolicyRow(document=policy_record(policy), digest=policy_digest(policy), created_at=at)
+    """Store rules, which are in force from then on.
+
+    Raises:
+        RulesError: names in them do not fit together, so that no door could read them.
+    """
+    document = policy_record(policy)
+    policy_from_record(document)
+    row = PolicyRow(document=document, digest=policy_digest(policy), created_at=at)
     session.add(row)
     session.flush()
     return PolicyVersion(row.id, policy, row.digest, at)

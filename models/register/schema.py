@@ -262,13 +262,16 @@ class SiteKeyRow(AuthenticatedBase):
 
 
 class ErasureRow(AuthenticatedBase):
-    """That a person was erased: how many sealed parts, and the signed receipt; nothing says whose."""
+    """That a person was erased: which sealed parts, and the signed receipt; nothing says whose they were.
+
+    `places` has the chain, the number and the part's name of each.
+    """
 
     __tablename__ = "erasures"
 
     receipt_id: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    count: Mapped[int]
+    places: Mapped[list[Any]]
     receipt: Mapped[str]
 
 

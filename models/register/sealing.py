@@ -79,8 +79,12 @@ def subject_codes(keys: Keyring, subject: str) -> list[bytes]:
     return [_subject_code(key, subject) for key in keys.all]
 
 
-def erase_parts(session: RegisterSession, subject: str, receipt_id: str) -> int:
-    """Delete everything that is sealed of a person, and the salts; returns how many parts there were."""
+def erase_parts(session: RegisterSession, subject: str, receipt_id: str) -> list[tuple[str, int, str]]:
+    """Delete everything that is sealed of a person, and the salts.
+
+    Returns:
+        Chain, number and name of each part.
+    """
     keys = session.keys
     found = select(SEALED).where(SEALED.c.subject.in_(subject_codes(keys, subject)))
     rows = session.connection().execute(found).all()
@@ -89,7 +93,7 @@ def erase_parts(session: RegisterSession, subject: str, receipt_id: str) -> int:
         key, _ = _envelope(keys, row)
         written.append(_written(key, _place(row), {"erased": 1, "subject": receipt_id}))
     _update(session, written)
-    return len(rows)
+    return [(row.chain, row.seq, row.part) for row in rows]
 
 
 def change_keys(session: RegisterSession, limit: int) -> int:

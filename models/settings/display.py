@@ -19,6 +19,8 @@ class DisplaySettings(Section):
     """The languages of the page, `en` and `de`; the first is shown first, a button changes to the next."""
     show_name: bool = True
     """Greet whoever is let in by the first name."""
+    pin_button: bool = False
+    """Offer the PIN pad before the door asks for a PIN: for rules that take a PIN without the face."""
     volume: float = Field(default=0.5, ge=0, le=1)
     """How loud the tones are, from 0 (silent) to 1."""
     idle_text: str = Field(default="", max_length=120)

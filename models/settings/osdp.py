@@ -44,9 +44,9 @@ class OsdpPanelSettings(OsdpLine):
     kind: Literal["osdp"] = "osdp"
     """The kind of panel."""
     card_bits: Literal[26, 34, 37] = 26
-    """The format of the site's cards: `26` (H10301), `34` (H10306) or `37` (H10304) bits."""
+    """The format of these card numbers: `26` (H10301), `34` (H10306) or `37` (H10304) bits."""
     facility_code: int = Field(default=0, ge=0, le=65535)
-    """Put before a card number that was stored without one; up to 255 with 26 bits."""
+    """Of card numbers that are stored as printed on the card, without one; up to 255 with 26 bits."""
     answer_s: float = Field(default=3.0, gt=0, le=30)
     """So long the panel has to say what it decided, in seconds."""
     granted_colour: Literal["green", "blue", "amber", "white", "cyan", "magenta"] = "green"

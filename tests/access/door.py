@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 import numpy as np
 
 from access.authorise import Authoriser
 from access.hardware.direct import DirectDriver
+from access.hardware.door_machine import DoorChange
 from access.hardware.simulated import SimulatedLock
 from access.limits import EvidenceLimits
 from access.loop import DoorLoop
@@ -198,6 +199,7 @@ class Door:
     lockdowns: tuple[Lockdown, ...] = ()
     fire_doors: frozenset[str] = frozenset()
     revision: int = 0
+    zone: tzinfo = UTC
 
     def __post_init__(self) -> None:
         self.shown: list[Shown] = []
@@ -211,12 +213,13 @@ class Door:
             limits=self.limits,
             view=self._current,
             clock=self.clock,
-            zone=UTC,
+            zone=self.zone,
             audit=self.audit,
             lock=DirectDriver(self.lock, self.clock),
             unlock_s=5.0,
             authoriser=Authoriser("front", self._access, self.history),
             readers=self._read,
+            more_changes=self._more_changes,
             min_box_px=32.0,
             timer=self.clock.monotonic_s,
         )
@@ -227,6 +230,9 @@ class Door:
     def _read(self) -> list[Shown]:
         shown, self.shown = self.shown, []
         return shown
+
+    def _more_changes(self) -> list[DoorChange]:
+        return []
 
     def card(self, number: str) -> None:
         """Hold a card to the reader."""

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.gallery.gallery import Gallery
 from models.register.access_records import AccessSnapshot
 from models.register.records import EnrolledFace, PersonStatus
 from models.register.register import Register
+from models.rules.policy import EVERY_DOOR, OPEN_SITE, LockdownPlan
 from models.site import SiteView
 from tests.access.door import LET_IN, MODEL, ColourEncoder, Door, FailingAudit, Stand, vector_of, view_of
 
@@ -102,6 +104,33 @@ def wait_for_news(watch: SiteWatch, revision: int) -> None:
     while watch.current().revision == revision:
         assert time.monotonic() - started_s < WITHIN_S, "the door did not hear of the change"
         time.sleep(0.02)
+
+
+def wait_for_rules(watch: SiteWatch, revision: int) -> None:
+    started_s = time.monotonic()
+    while watch.current().access.revision == revision:
+        assert time.monotonic() - started_s < 30, "the door did not hear of the new rules"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_lockdown_keeps_a_running_door_shut_without_loading_its_gallery_again(
+    watched: tuple[WatchedDoor, SiteWatch, PersonId], desk: Register
+) -> None:
+    door, watch, _ = watched
+    before = watch.current().access.revision
+    desk.set_policy(replace(OPEN_SITE, plans=(LockdownPlan("all", frozenset({EVERY_DOOR})),)))
+    wait_for_rules(watch, before)
+    assert outcomes(door) == LET_IN
+    view = watch.current()
+    desk.start_lockdown("all", "A trial.")
+    wait_for_rules(watch, view.access.revision)
+    assert outcomes(door) == [("denied", "lockdown")]
+    revision = watch.current().access.revision
+    desk.end_lockdown()
+    wait_for_rules(watch, revision)
+    assert outcomes(door) == LET_IN
+    assert watch.current().gallery is view.gallery
 
 
 @pytest.mark.slow

@@ -193,7 +193,7 @@ def test_a_register_written_without_its_key_closes_the_door_at_once(part: str) -
     assert watch.current().revision == 1
 
 
-def test_a_watch_whose_threads_stopped_raises_after_the_limit() -> None:
+def test_a_watch_whose_thread_stopped_raises_after_the_limit() -> None:
     register, clock = Registry(), SimulatedClock()
     watch = SiteWatch(register, clock, limit_s=30.0)
     clock.sleep(31.0)

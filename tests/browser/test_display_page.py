@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 
 LIMIT_MS = 60_000
 SIZES = [(800, 1280), (1280, 800), (480, 800)]
-SETTINGS = DisplaySettings(languages=("en", "de"), help_text="Reception: 040 1234")
+SETTINGS = DisplaySettings(languages=("en", "de"), help_text="Reception: 040 1234", pin_button=True)
 CLOCK = "Pacific/Kiritimati"
 IDLE = DisplayState("front", DisplayMode.IDLE, time_zone=CLOCK)
 SEEN = replace(
@@ -60,6 +60,10 @@ document.addEventListener("securitypolicyviolation", (event) => faults.push(even
 OVAL_IS_AT_THE_FACE = """() => {
   const { cx, rx } = getComputedStyle(document.getElementById("oval"));
   return parseFloat(cx) === 320 && Math.abs(parseFloat(rx) - 0.74 * 0.28 * 640) < 0.1;
+}"""
+OVAL_IS_IN_THE_MIDDLE = """() => {
+  const { cx, rx, ry } = getComputedStyle(document.getElementById("oval"));
+  return parseFloat(cx) === 320 && parseFloat(rx) < 0.8 * parseFloat(ry);
 }"""
 OUTSIDE = """() => [...document.querySelectorAll("header *, p, time, #pad, #pad button, #left")]
   .filter((element) => {
@@ -127,6 +131,7 @@ def test_a_visit_from_looking_over_the_pin_to_the_welcome(page: Page, kiosk: Kio
     expect(page.locator("#picture")).to_be_hidden()
     kiosk.state = GUIDE
     see(page, "Come closer")
+    page.wait_for_function(OVAL_IS_IN_THE_MIDDLE)
     kiosk.frame = Frame(np.full((480, 640, 3), 128, np.uint8), 0.0)
     kiosk.state = LOOKING
     see(page, "Hold still, one moment")
@@ -163,6 +168,22 @@ def test_the_pad_works_by_keyboard_alone_and_keys_keep_their_order(page: Page, k
     page.keyboard.press("Enter")
     page.keyboard.press("Space")
     assert typed(kiosk, page, 2) == "55"
+
+
+def test_a_button_opens_the_pad_and_it_closes_by_itself(page: Page, kiosk: Kiosk) -> None:
+    see(page, "Look at the camera")
+    for state, headline in ((IDLE, "Look at the camera"), (DENIED, "No entry")):
+        kiosk.state = state
+        expect(page.locator("#headline")).to_have_text(headline, timeout=LIMIT_MS)
+        page.get_by_role("button", name="Use a PIN").click()
+        see(page, "Enter your PIN", "Then press Enter.")
+        expect(page.locator("#use-pin")).to_be_hidden()
+        expect(page.locator("#headline")).to_have_text(headline, timeout=LIMIT_MS)
+    page.get_by_role("button", name="Use a PIN").click()
+    page.keyboard.type("7")
+    assert typed(kiosk, page, 1) == "7"
+    kiosk.state = GRANTED
+    see(page, "Welcome, Ada <b>", "The door is open")
 
 
 def test_no_key_is_sent_when_no_pin_is_asked_for(page: Page, kiosk: Kiosk) -> None:
@@ -285,7 +306,7 @@ def test_every_target_is_large_enough(page: Page, kiosk: Kiosk, size: tuple[int,
     page.set_viewport_size({"width": size[0], "height": size[1]})
     kiosk.state = PIN
     expect(page.locator("#pad")).to_be_visible(timeout=LIMIT_MS)
-    boxes = [button.bounding_box() for button in page.locator("button").all()]
+    boxes = [button.bounding_box() for button in page.locator("button:visible").all()]
     assert len(boxes) == 13
     assert all(box is not None and min(box["width"], box["height"]) >= 64 for box in boxes)
 

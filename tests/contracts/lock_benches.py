@@ -381,9 +381,10 @@ class OsdpBench(Bench):
             exit_input=1,
             fire_input=2,
         )
-        self.lock = OsdpLock(settings, self.clock)
-        assert becomes(lambda: self.lock.state() is LockState.LOCKED)
+        # Before the first question: its inputs at rest are a door that stands open, and a fire alarm.
         self.set_inputs(DoorInputs(contact=Contact.CLOSED))
+        self.lock = OsdpLock(settings, self.clock, confirm_s=ANSWER_S)
+        assert becomes(lambda: self.lock.state() is LockState.LOCKED)
 
     def is_unlocked(self) -> bool:
         return self.module.relay

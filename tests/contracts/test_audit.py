@@ -87,7 +87,7 @@ def audit(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Audit, Reader
 
     def read() -> list[DoorEvent]:
         with Register.open(tmp_path / "register.sqlite", bytes(32)) as other:
-            return list(other.events())
+            return list(other.events(silent=True))
 
     return RegisterAudit(register), read
 
@@ -104,7 +104,7 @@ def test_events_are_readable_whole_and_in_order_once_append_returns(audit: tuple
 
 def test_the_events_have_every_field() -> None:
     """So that a field that is not stored is noticed: each has another value than its default somewhere."""
-    kept_apart = {"event_id", "written"}  # given by the register; an event that it has was written
+    kept_apart = {"event_id", "seq", "written"}  # given by the register; an event that it has was written
     for field in fields(DoorEvent):
         if field.default is not MISSING and field.name not in kept_apart:
             assert any(getattr(event, field.name) != field.default for event in EVENTS), field.name

@@ -85,7 +85,7 @@ class OsdpReaderBench(ReaderBench):
         bits |= 1 - bin(number & 0xFFF).count("1") % 2  # odd parity over the last twelve
         bits |= (bin(number >> 12).count("1") % 2) << 25  # even parity over the first twelve
         self.module.show_card((bits << 6).to_bytes(4, "big"), 26)
-        return f"{number:08d}"
+        return f"26{number:08d}"
 
     def die(self) -> None:
         self.cable.cut = True

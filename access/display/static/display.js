@@ -4,9 +4,13 @@ const PICTURE_MS = 100;
 const RETRY_MS = 500;
 const SILENT_MS = 4000;
 const HOLD_MS = 1800;
+const PAD_OPEN_MS = 8000;
 const FIRST_LANGUAGE_AGAIN_MS = 20000;
 const REMIND_MS = 5000;
 const PICTURE_MODES = new Set(["looking", "guide", "card", "challenge", "granted", "denied", "wait"]);
+/* From these screens the PIN pad can be opened, where the settings say so. */
+const BEFORE_PIN = new Set(["idle", "looking", "guide", "denied", "wait", "lockdown"]);
+/* Where the face should be: middle as shares of the picture, half axes as shares of its height. */
 const OVAL = { x: 0.5, y: 0.48, height: 0.38, width: 0.29 };
 const FACE_ROOM = 0.74;
 const KEY_NAMES = { Backspace: "*", Delete: "*", Escape: "*", Enter: "#" };
@@ -87,6 +91,7 @@ function speak(chosen) {
   button.lang = nextLanguage();
   put(button, catalogue.get(nextLanguage()).page.language);
   at("pad").setAttribute("aria-label", page.pad);
+  put(at("use-pin"), page.use_pin);
   for (const key of at("pad").querySelectorAll("[data-word]")) put(key, page[key.dataset.word]);
   showClock();
   show(shown);
@@ -132,8 +137,8 @@ function nextPicture() {
 }
 
 /* Middle and half axes, as shares of the picture: where the face should be, or around a face that lies well. */
-function ovalOf({ face, fit }) {
-  if (fit !== "good" || face === null) return [OVAL.x, OVAL.y, OVAL.width, OVAL.height];
+function ovalOf({ face, fit, picture_width: width, picture_height: height }) {
+  if (fit !== "good" || face === null) return [OVAL.x, OVAL.y, (OVAL.width * height) / width, OVAL.height];
   const [across, down] = [face.right - face.left, face.bottom - face.top];
   return [face.left + across / 2, face.top + 0.47 * down, FACE_ROOM * across, FACE_ROOM * down];
 }
@@ -172,6 +177,7 @@ function press(key) {
 
 function showPad(state) {
   const isPin = state.mode === "pin";
+  at("use-pin").hidden = body.dataset.pinButton !== "true" || !BEFORE_PIN.has(state.mode);
   at("pad").hidden = !isPin;
   at("dots").hidden = !isPin;
   body.toggleAttribute("data-wrong", isPin && state.message === "wrong_pin");
@@ -181,6 +187,22 @@ function showPad(state) {
   while (at("dot-row").childElementCount > dots) at("dot-row").lastElementChild.remove();
   [...at("dot-row").children].forEach((dot, index) => dot.classList.toggle("filled", index < state.pin_digits));
   put(at("dot-words"), words().page.digits.replace("{n}", state.pin_digits));
+}
+
+let latest = AWAY;
+let padOpenUntil = 0;
+
+/* Open the pad before the door asks for a PIN. From the first digit on it is the door that keeps it open. */
+function openPad() {
+  padOpenUntil = performance.now() + PAD_OPEN_MS;
+  receive(latest);
+  setTimeout(() => receive(latest), PAD_OPEN_MS);
+}
+
+function withPad(state) {
+  if (!BEFORE_PIN.has(state.mode)) padOpenUntil = 0;
+  if (performance.now() >= padOpenUntil) return state;
+  return { ...AWAY, door: state.door, time_zone: state.time_zone, mode: "pin", message: "needs_pin" };
 }
 
 /* ---- time that is left ---- */
@@ -228,7 +250,9 @@ let waitingState = null;
 let holdTimer = null;
 
 /* A denial stays long enough to be read, whatever the next picture shows; what matters more is shown at once. */
-function receive(state) {
+function receive(received) {
+  latest = received;
+  const state = withPad(received);
   const held = shownSince + HOLD_MS - performance.now();
   clearTimeout(holdTimer);
   if (shown.mode === "denied" && ["looking", "guide", "idle"].includes(state.mode) && held > 0) {
@@ -297,6 +321,7 @@ at("pad").addEventListener("click", (event) => {
   const key = event.target.closest("[data-key]");
   if (key) press(key.dataset.key);
 });
+at("use-pin").addEventListener("click", openPad);
 at("language").addEventListener("click", () => {
   speak(nextLanguage());
   returnToFirstLanguage(shown.mode);

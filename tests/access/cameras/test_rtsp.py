@@ -182,7 +182,7 @@ def test_a_camera_that_restarts_is_one_fault_and_the_door_goes_on(protocol: str)
     door.__post_init__()
     judged, trouble = threading.Semaphore(0), threading.Event()
 
-    def on_turn(error: CameraError | None) -> None:
+    def on_turn(error: CameraError | None, _frame: Frame | None) -> None:
         if error is None:
             judged.release()
         else:

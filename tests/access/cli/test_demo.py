@@ -24,8 +24,12 @@ def test_the_demo_lets_the_enrolled_in_and_nobody_else(run: Run, settings: Setti
     (settings.home / "demo").mkdir(parents=True)
     (settings.home / "demo" / "left over").touch()
     status, lines, _ = run("demo", "--headless", "--visits", "8")
-    visits, summary = lines[:-1], lines[-1]
+    visits, summary = [line for line in lines if line["type"] == "demo_visit"], lines[-1]
+    acts = [line for line in lines if line["type"] == "demo_act"]
     assert status == 0
+    assert [act["happened"] for act in acts] == [act["expected"] for act in acts]
+    assert {act["door"] for act in acts} == {"front", "laboratory"}
+    assert len(acts) == summary["acts"] == summary["acts_right"] == 10
     assert [line["visit"] for line in visits] == list(range(1, 9))
     assert all(line["granted_to"] == line["who"] for line in visits if line["who"] != "stranger")
     assert summary["right"] is True
@@ -64,7 +68,7 @@ def test_a_visit_is_right_only_when_the_right_person_got_in() -> None:
     assert show.judge(stranger, denied, names).right
     assert show.judge(stranger, [], names).right
     assert not show.judge(stranger, granted, names).right
-    summary = summarise([show.judge(ada, granted, names), show.judge(stranger, granted, names)])
+    summary = summarise([show.judge(ada, granted, names), show.judge(stranger, granted, names)], [])
     assert (summary["enrolled_granted"], summary["strangers_granted"], summary["right"]) == (1, 1, False)
 
 
@@ -114,10 +118,11 @@ def test_without_a_terminal_each_visit_is_printed_as_it_comes(
             printed.append(capsys.readouterr().out)
 
     monkeypatch.setattr(demo_run.show, "receive", receive)
+    monkeypatch.setattr(demo_run, "play_acts", lambda *_: iter(()))
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    run_headless(Console(None, None, json=False), None, [visit.guest for visit in visits()])  # type: ignore[arg-type]
+    run_headless(Console(None, None, json=False), None, [visit.guest for visit in visits()], 0)  # type: ignore[arg-type]
     rest = capsys.readouterr().out
-    assert "1 of 1 enrolled visitors got in, 0 of 1 strangers did:" in rest
+    assert "1 of 1 enrolled visitors got in, 0 of 1 strangers did, " in rest
     if terminal:
         assert printed == ["", ""]
         assert "who came" in rest

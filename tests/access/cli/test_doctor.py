@@ -10,6 +10,7 @@ from access.cli.doctor import examine
 from models.cli.app import main
 from models.release import weights as weights_module
 from models.release.weights import WeightFiles
+from models.rules.policy import EVERYONE, Policy, Rule
 from models.settings.camera import ClipCameraSettings, DeviceCameraSettings, StreamCameraSettings
 from models.settings.load import load_settings
 from models.site import open_register
@@ -108,3 +109,20 @@ def test_a_folder_named_like_markup_is_shown_as_it_is(
         main(["--home", str(home), "doctor", "--no-camera"])
     assert leaving.value.code == 1  # nobody has made a register there
     assert "doorward enroll" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_simulated_lock_and_a_site_without_rules_are_said_loudly(tmp_path: Path) -> None:
+    with open_register(load_settings(tmp_path), create=True):
+        pass
+    assert found(tmp_path, "lock")[1].startswith("NOTHING MOVES: the lock is simulated; set lock.kind")
+    ok, detail = found(tmp_path, "rules")
+    assert ok
+    assert detail.startswith("NO RULES: whoever is enrolled passes by the face")
+
+
+def test_rules_that_do_not_name_this_door_let_nobody_in(tmp_path: Path) -> None:
+    with open_register(load_settings(tmp_path), create=True) as register:
+        register.set_policy(Policy(rules=(Rule("back", EVERYONE, frozenset({"back"})),)))
+    assert found(tmp_path, "rules") == (True, "NOBODY PASSES: no rule names the door front")
+    (tmp_path / "doorward.toml").write_text('[door]\nid = "back"\n')
+    assert found(tmp_path, "rules")[1] == "rules that name the door back: 1; the door is locked now"

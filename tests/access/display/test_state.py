@@ -185,6 +185,12 @@ def test_what_holds_for_everybody_is_shown_whoever_stands_there(view: DoorView, 
         assert (state.mode, state.name) == (mode, None)
 
 
+def test_a_picture_that_came_too_late_is_no_fault_of_the_door() -> None:
+    late = replace(CLOSED, fault=DenyReason.STALE_FRAME)
+    assert display_state([], late, SIZE).mode is DisplayMode.IDLE
+    assert display_state([visit(Deny(DenyReason.STALE_FRAME))], late, SIZE).mode is DisplayMode.LOOKING
+
+
 def test_in_a_lockdown_only_who_still_passes_sees_more_than_the_lockdown() -> None:
     locked, opened = (replace(view, mode=DoorMode.LOCKDOWN) for view in (CLOSED, OPEN))
     assert display_state([], locked, SIZE).mode is DisplayMode.LOCKDOWN
@@ -216,10 +222,18 @@ def test_a_challenge_says_where_to_turn() -> None:
     assert display_state([], view, SIZE).challenge is None
 
 
-def test_the_number_of_digits_is_told_only_where_a_pin_is_asked_for() -> None:
-    view = replace(CLOSED, pin_digits=3)
-    assert display_state([visit(Deny(DenyReason.NEEDS_PIN))], view, SIZE).pin_digits == 3
-    assert display_state([visit(None)], view, SIZE).pin_digits == 0
+def test_the_pad_stays_while_somebody_types_and_the_number_of_digits_is_told_nowhere_else() -> None:
+    typing = replace(CLOSED, pin_digits=3)
+    in_lockdown = replace(typing, mode=DoorMode.LOCKDOWN)
+    for decision in (None, Deny(DenyReason.NEEDS_PIN), Deny(DenyReason.NOT_RECOGNISED)):
+        for view in (typing, in_lockdown):
+            for visits in ([], [visit(decision)]):
+                state = display_state(visits, view, SIZE)
+                assert (state.mode, state.pin_digits) == (DisplayMode.PIN, 3)
+    fire = replace(typing, mode=DoorMode.FIRE)
+    granted = display_state([visit(Grant(ADA))], replace(OPEN, pin_digits=3), SIZE)
+    for state in (granted, display_state([], fire, SIZE)):
+        assert state.pin_digits == 0
 
 
 @given(st.integers(0, 500), st.integers(0, 300), st.integers(1, 139), st.integers(1, 179))

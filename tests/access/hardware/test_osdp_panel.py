@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ import osdp_sys
 import pytest
 
 from access.hardware.card_bits import card_bits
+from access.hardware.door_machine import DoorChange, HoldReason, LeafStatus
 from access.hardware.osdp_install import install_panel
 from access.hardware.osdp_keys import DEFAULT_KEY, read_key, store_key
 from access.hardware.osdp_line import Channel, SerialLine
 from access.hardware.osdp_panel import OsdpPanel
-from access.hardware.panel import Panel, PanelAnswer, PanelDecision
+from access.hardware.panel import Panel, PanelAnswer, PanelDecision, PanelDriver, open_panel
+from models.clock import SystemClock
+from models.domain import DoorInputs, LockState
 from models.errors import InputError, LockError
-from models.settings.osdp import OsdpPanelSettings
+from models.events import AlarmReason
+from models.settings.osdp import NoPanelSettings, OsdpPanelSettings
 from tests.access.hardware.foreign_osdp import ForeignPanel, foreign_python
 from tests.access.hardware.osdp_peers import KEY, OTHER_KEY, Cable, becomes
 
@@ -226,11 +231,14 @@ def test_a_card_that_was_not_fetched_in_time_never_reaches_the_panel(
     cable.cut = True
     reader.send_card("54321")
     assert next_answer(reader).decision is PanelDecision.NO_ANSWER
+    panel.close()  # libosdp may wait 300 s before it asks again
     cable.cut = False
-    assert becomes(lambda: panel.online and reader.connected())
+    again = LibosdpPanel(cable.ends[1], KEY)
+    assert becomes(lambda: again.online and reader.connected())
     reader.send_key("7")
-    assert becomes(lambda: bool(panel.events(osdp.Event.KeyPress)))
-    assert panel.events(osdp.Event.CardRead) == []
+    assert becomes(lambda: bool(again.events(osdp.Event.KeyPress)))
+    assert panel.events(osdp.Event.CardRead) == again.events(osdp.Event.CardRead) == []
+    again.close()
 
 
 def test_tamper_is_reported_and_again_when_the_panel_asks(reader: OsdpPanel, panel: LibosdpPanel) -> None:
@@ -300,6 +308,77 @@ def test_install_without_a_panel_says_what_to_do(cable: Cable, tmp_path: Path) -
     with pytest.raises(LockError, match="gave this reader no key"):
         install_panel(settings, limit_s=0.2)
     assert not settings.key_file.exists()
+
+
+# --- In the place of a lock's driver -----------------------------------------------------------------------
+
+
+def test_a_grant_is_carried_out_by_the_panel_or_says_why_not(reader: OsdpPanel, panel: LibosdpPanel) -> None:
+    driver = PanelDriver(reader, {7: "54321"}.get, SystemClock())
+    assert driver.state() is LockState.LOCKED
+
+    def answers(colour: int) -> None:
+        seen = len(panel.events(osdp.Event.CardRead))
+        assert becomes(lambda: len(panel.events(osdp.Event.CardRead)) > seen)
+        if colour == RED:
+            panel.text("Card expired")
+        panel.lamp(colour)
+
+    with ThreadPoolExecutor(1) as other:
+        decided = other.submit(answers, GREEN)
+        driver.unlock(5.0, grant_id=7)
+        decided.result()
+        decided = other.submit(answers, RED)
+        with pytest.raises(LockError, match="the panel refused the card: Card expired"):
+            driver.unlock(5.0, grant_id=7)
+        decided.result()
+    with pytest.raises(LockError, match="did not say in time"):
+        driver.unlock(5.0, grant_id=7)
+
+
+def test_without_a_card_nothing_is_asked(reader: OsdpPanel, panel: LibosdpPanel) -> None:
+    driver = PanelDriver(reader, {7: "54321"}.get, SystemClock())
+    for grant_id in (8, None):
+        with pytest.raises(LockError, match="doorward card add"):
+            driver.unlock(5.0, grant_id=grant_id)
+    with pytest.raises(LockError, match="hold it unlocked there"):
+        driver.hold_unlocked(HoldReason.SCHEDULE)
+    driver.lock()
+    driver.close()
+    assert driver.inputs() == DoorInputs()
+    assert driver.door_status() is LeafStatus.NO_CONTACT
+    assert reader.answer() is None
+    assert panel.events(osdp.Event.CardRead) == []
+
+
+def test_a_panel_that_is_gone_is_an_alarm_until_it_is_back(
+    cable: Cable, reader: OsdpPanel, panel: LibosdpPanel
+) -> None:
+    driver = PanelDriver(reader, {7: "54321"}.get, SystemClock())
+    changes: list[DoorChange] = []
+
+    def changed(count: int) -> bool:
+        changes.extend(driver.take_changes())
+        return len(changes) >= count
+
+    assert not becomes(lambda: changed(1), 0.1)
+    cable.cut = True
+    assert becomes(lambda: changed(1))
+    assert driver.state() is LockState.UNKNOWN
+    with pytest.raises(LockError, match="does not ask"):
+        driver.unlock(5.0, grant_id=7)
+    panel.close()  # libosdp may wait 300 s before it asks again
+    cable.cut = False
+    again = LibosdpPanel(cable.ends[1], KEY)
+    assert becomes(lambda: changed(2))
+    again.close()
+    assert [change.outcome for change in changes] == ["alarm", "cleared"]
+    assert {change.reason for change in changes} == {AlarmReason.HARDWARE_OFFLINE}
+
+
+def test_the_settings_name_the_panel(settings: OsdpPanelSettings) -> None:
+    assert open_panel(NoPanelSettings()) is None
+    assert isinstance(open_panel(settings), OsdpPanel)
 
 
 # --- A foreign panel ---------------------------------------------------------------------------------------

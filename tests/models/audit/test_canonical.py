@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.audit.canonical import MILLIONTHS, canonical, parse_canonical, rounded
@@ -29,6 +29,7 @@ def expected(value: Any) -> Any:
     return {key: expected(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_was_written_comes_back(value: Any) -> None:
     assert repr(parse_canonical(canonical(value))) == repr(sort(expected(value)))
@@ -40,11 +41,13 @@ def sort(value: Any) -> Any:
     return [sort(each) for each in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, exact, max_size=5))
 def test_the_order_in_which_keys_were_set_does_not_matter(value: dict[str, Any]) -> None:
     assert canonical(dict(reversed(value.items()))) == canonical(value)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6))
 def test_a_float_is_off_by_half_a_millionth_at_most(value: float) -> None:
     assert abs(rounded(value) - value) <= 0.5000001e-6
@@ -93,6 +96,7 @@ def test_values_without_a_form_are_refused(value: Any, error: type[Exception]) -
         canonical(value)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_it_is_json_that_others_read(text: str) -> None:
     assert json.loads(canonical({"a": text})) == {"a": text}

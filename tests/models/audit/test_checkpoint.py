@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.audit.checkpoint import Checkpoint, NoteError, SiteSigner, SiteVerifier, open_note
@@ -45,6 +45,7 @@ def test_the_published_note_opens_and_an_altered_one_does_not() -> None:
         open_note(PUBLISHED_NOTE, "Somebody", public)
 
 
+@settings(deadline=None)
 @given(checkpoints)
 def test_a_checkpoint_comes_back_and_its_signature_is_one_of_ed25519(checkpoint: Checkpoint) -> None:
     note = SIGNER.sign(checkpoint.to_text())
@@ -57,6 +58,7 @@ def test_a_checkpoint_comes_back_and_its_signature_is_one_of_ed25519(checkpoint:
     Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], f"{text}\n".encode())
 
 
+@settings(deadline=None)
 @given(checkpoints, st.data())
 def test_no_byte_of_a_note_can_be_changed(checkpoint: Checkpoint, data: st.DataObject) -> None:
     note = SIGNER.sign(checkpoint.to_text())

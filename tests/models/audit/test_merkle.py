@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.audit.segments import inclusion_path, merkle_root, root_from_path
@@ -57,6 +57,7 @@ def test_the_roots_are_those_that_were_published(size: int) -> None:
     assert root_by_definition(LEAVES[:size]).hex() == ROOTS[size]
 
 
+@settings(deadline=None)
 @given(some_leaves)
 def test_root_and_paths_are_those_of_the_definition(leaves: list[bytes]) -> None:
     root = merkle_root(leaves)
@@ -67,6 +68,7 @@ def test_root_and_paths_are_those_of_the_definition(leaves: list[bytes]) -> None
         assert root_from_path(leaf, index, len(leaves), path) == root
 
 
+@settings(deadline=None)
 @given(some_leaves, st.data())
 def test_a_path_proves_no_other_leaf_place_size_or_path(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))

@@ -1,6 +1,7 @@
 """The commands of rules, groups, credentials and lockdowns: what they write, and what they leave behind."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from models.rules.policy import OPEN_SITE
 from models.rules.request import Passage
 from models.settings.load import load_settings
 from models.site import open_register
+from tests.conftest import ROOT
 from tests.models.register.faces import face
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -180,6 +182,16 @@ def test_public_holidays_are_lines_to_paste_into_the_rules(home: Path, register:
     assert "2026-01-06" not in {each["date"] for each in found}
     with pytest.raises(InputError, match="XX"):
         shown(rules.app, home, "holidays", "XX", "--year", "2026")
+
+
+def test_the_rules_in_the_instructions_are_rules() -> None:
+    pages = [
+        (ROOT / "docs" / "how-to" / name).read_text() for name in ("set-access-rules.md", "lock-down.md")
+    ]
+    (first, whole), (plan,) = (re.findall(r"```toml\n(.*?)```", page, re.DOTALL) for page in pages)
+    assert policy_from_text(first).rules[0].group == "everyone"
+    policy = policy_from_text(whole + plan)
+    assert (len(policy.rules), [each.name for each in policy.plans]) == (3, ["all"])
 
 
 # --- people -----------------------------------------------------------------------------------------------

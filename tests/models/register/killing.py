@@ -1,6 +1,6 @@
 """Kills a process before every statement of an action in turn, and says what the register holds afterwards.
 
-Of the first start, before every fourth.
+Of a first start or a change of keys, which have hundreds of statements, before every few (`STEPS`).
 
 Run as `python -m tests.models.register.killing ACTION FOLDER`: one JSON line per kill. A process of its own
 forks, so that threads of other tests are not forked with it.
@@ -23,6 +23,9 @@ from models.storage.keys import KeyFile
 from tests.models.register.faces import MODEL, embedding, face
 
 NEXT_MODEL = "network-b"
+PIN, CARD = "8035", "4711"
+STEPS = {"create": 12, "rotate": 5}
+"""Statements from one kill to the next."""
 
 
 def enrol(register: Register) -> None:
@@ -98,6 +101,9 @@ def state_of(folder: Path) -> dict[str, object]:
             "next": len(register.templates(NEXT_MODEL)),
             "active": register.active_release_id(),
             "revision": register.gallery_revision(),
+            "rules": register.rules_revision(),
+            "pin": register.find_pin(PIN),
+            "card": register.card_owner(CARD),
         }
 
 
@@ -106,9 +112,10 @@ def main(action: str, folder: Path) -> None:
     start.mkdir()
     if action != "create":
         with Register.open(start / "r.sqlite", KeyFile(start / "key")) as register:
-            register.add_person("Ada", [face(1)], "I agree.", frozenset(Purpose))
-    # The first start runs the migrations, some two hundred statements of one transaction.
-    for fatal in count(step=4 if action == "create" else 1):
+            ada = register.add_person("Ada", [face(1)], "I agree.", frozenset(Purpose))
+            register.set_pin(ada.person_id, PIN)
+            register.add_card(ada.person_id, CARD)
+    for fatal in count(step=STEPS.get(action, 1)):
         scene = folder / str(fatal)
         shutil.copytree(start, scene)
         child = os.fork()

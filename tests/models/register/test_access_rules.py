@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from models.domain import PersonId
-from models.errors import InputError, RegisterChangedError, RegisterTamperedError, UnknownPersonError
+from models.errors import (
+    InputError,
+    RegisterChangedError,
+    RegisterTamperedError,
+    RulesError,
+    UnknownPersonError,
+)
 from models.register.access_records import OrderKind, PinKind
 from models.register.person_access import NO_SETTINGS
 from models.register.records import Change, PersonStatus
@@ -61,6 +67,12 @@ def test_rules_that_were_looked_at_before_a_change_are_not_imported(register: Re
         register.set_policy(POLICY, seen_revision=seen)
     assert register.policy() == OPEN_SITE
     register.set_policy(POLICY, seen_revision=register.rules_revision())
+
+
+def test_rules_that_no_door_could_read_are_not_stored(register: Register) -> None:
+    with pytest.raises(RulesError, match="stuff"):
+        register.set_policy(replace(POLICY, rules=(Rule("a", "stuff", frozenset({"front"})),)))
+    assert register.policy_history() == []
 
 
 def test_a_snapshot_has_everybody_with_what_holds_for_them(register: Register, ada: PersonId) -> None:

@@ -217,6 +217,11 @@ def test_what_is_no_card_number_is_refused(written: str) -> None:
         clean_number(written)
 
 
+def test_what_a_reader_sends_without_being_a_number_is_nobodys(register: Register, ada: PersonId) -> None:
+    register.add_card(ada, CARD)
+    assert [register.card_owner(sent) for sent in ("", "0", "47g1", "1" * 65)] == [None] * 4
+
+
 @given(st.text("0123456789abcdefABCDEF:- ", max_size=30))
 def test_writing_a_number_in_its_one_form_again_changes_nothing(written: str) -> None:
     try:

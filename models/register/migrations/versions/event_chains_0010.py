@@ -110,7 +110,7 @@ def _create_proofs() -> None:
         "erasures",
         sa.Column("receipt_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("places", sa.JSON(), nullable=False),
         sa.Column("receipt", sa.String(), nullable=False),
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("receipt_id", name="pk_erasures"),
