@@ -91,6 +91,21 @@ class Proof:
         return tuple(str(factor) for factor in Factor if factor in self.shown)
 
 
+@dataclass(frozen=True, slots=True)
+class _PinChecked:
+    """What the PIN that was entered last is.
+
+    Attributes:
+        revision: of the rules when it was looked up; a change of any PIN raises it.
+        owner: whose it may be; None for nobody's.
+        match: what it is to them.
+    """
+
+    revision: int
+    owner: PersonId | None
+    match: PinMatch
+
+
 class Authoriser:
     """The rules at one door. Used by the loop's thread alone.
 
@@ -105,7 +120,7 @@ class Authoriser:
         self.shown = ShownCredentials()
         self.asks: DenyReason | None = None
         """What is missing beside a card or PIN that was shown without a face; None when nothing waits."""
-        self._pin_checked: tuple[PersonId | None, PinMatch] | None = None
+        self._pin_checked: _PinChecked | None = None
         self._first_of_two: FirstOfTwo | None = None
         self._unknown_pins = Failures()
         self._told_nothing: PinEntered | None = None
@@ -263,10 +278,7 @@ class Authoriser:
         if still_waits(self._unknown_pins, waited_s):
             self._use_up()
             return Proof(None, frozenset(), _refusal(DenyReason.LOCKED_OUT, factor=Factor.PIN))
-        if self._pin_checked is None:
-            found = self._register.find_pin(pin.digits)
-            self._pin_checked = (None, PinMatch.NONE) if found is None else found
-        owner, match = self._pin_checked
+        owner, match = self._find_pin(pin)
         if owner is None or match is PinMatch.NONE:
             self._use_up()
             self._unknown_pins = Failures(self._unknown_pins.count + 1, at)
@@ -295,11 +307,21 @@ class Authoriser:
         self._register.note_failure(owner, at)
         return _refusal(DenyReason.CARD_OF_ANOTHER, factor=Factor.CARD)
 
+    def _find_pin(self, pin: PinEntered) -> tuple[PersonId | None, PinMatch]:
+        """Whose PIN it is; looked up once for each entry while no PIN changes, since that takes a while."""
+        revision, known = self._access().revision, self._pin_checked
+        if known is None or known.revision != revision:
+            owner, match = self._register.find_pin(pin.digits) or (None, PinMatch.NONE)
+            self._pin_checked = known = _PinChecked(revision, owner, match)
+        return known.owner, known.match
+
     def _match_pin(self, person_id: PersonId, pin: PinEntered) -> PinMatch:
-        """What the PIN is to the person; checked once for each entry, since that takes a while."""
-        if self._pin_checked is None or self._pin_checked[0] != person_id:
-            self._pin_checked = person_id, self._register.check_pin(person_id, pin.digits)
-        return self._pin_checked[1]
+        """What the PIN is to the person; looked up as seldom as in `_find_pin`."""
+        revision, known = self._access().revision, self._pin_checked
+        if known is None or known.revision != revision or known.owner != person_id:
+            match = self._register.check_pin(person_id, pin.digits)
+            self._pin_checked = known = _PinChecked(revision, person_id, match)
+        return known.match
 
     def _ask(self, person_id: PersonId, shown: frozenset[Factor], at: datetime) -> Proof:
         access = self._access()

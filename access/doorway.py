@@ -1,6 +1,6 @@
 """`Doorway`: the door itself beside the people who ask: its mode, its contact, its alarms."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -80,17 +80,18 @@ class Doorway:
     ) -> None:
         self._lock, self._authoriser, self._more_changes = lock, authoriser, more_changes
         self._grants: OrderedDict[int, PersonId] = OrderedDict()
+        self._passages: deque[tuple[PersonId, datetime, bool | None]] = deque()
         self._fire_input = False
         self._order_due = False
         self.mode = DoorMode.LOCKED
         """What the door does by itself, at the latest look."""
 
     def granted(self, grant: DoorEvent, at: datetime) -> None:
-        """Note who was let in, for what the contact says afterwards."""
+        """Note who was let in, for what the contact says afterwards. Call `note_passages` then."""
         if grant.person_id is None or grant.event_id is None:
             return
         if self._lock.inputs().contact is Contact.NONE:
-            self._authoriser.passed(grant.person_id, at, None)
+            self._passages.append((grant.person_id, at, None))
             return
         self._grants[grant.event_id] = grant.person_id
         if len(self._grants) > GRANTS_KEPT:
@@ -110,12 +111,20 @@ class Doorway:
             person_id = None if change.grant_id is None else self._grants.get(change.grant_id)
             yield change_event(change, at=at, door=door, person_id=person_id)
             if person_id is not None and change.reason in ENTRY:
-                try:
-                    self._authoriser.passed(person_id, at, change.reason is NoticeReason.ENTERED)
-                except RegisterError as error:
-                    trouble = error
+                self._passages.append((person_id, at, change.reason is NoticeReason.ENTERED))
         if trouble is not None:
             raise trouble
+        self.note_passages()
+
+    def note_passages(self) -> None:
+        """Keep where people went, oldest first.
+
+        Raises:
+            RegisterError: it cannot be written; the next call tries again.
+        """
+        while self._passages:
+            self._authoriser.passed(*self._passages[0])
+            self._passages.popleft()
 
     def _mode(self, at: datetime) -> tuple[DoorMode, RegisterError | None]:
         """The mode for now, and why the rules are not known; None when they are."""

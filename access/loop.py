@@ -289,8 +289,9 @@ class DoorLoop:
             failure = Deny(reason_of(error), detail=str(error))
         self._write_if_possible(outcome_event(event, failure, at=self._now()))
         if failure is None:
-            self._authoriser.granted(proof, self._now())
             self._doorway.granted(event, self._now())
+            self._authoriser.granted(proof, self._now())
+            self._doorway.note_passages()
         return failure
 
     def _close_ended_tracks(self, ended: Set[int], view: SiteView) -> None:

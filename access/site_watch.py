@@ -137,7 +137,12 @@ class SiteWatch:
             # The rules may have been read again while this view was being loaded.
             newest = max(loaded.access, self._view.access, key=lambda access: access.revision)
             self._view = replace(loaded, access=newest)
-        log.info("site view loaded", revision=loaded.revision, release=loaded.release.release_id)
+        log.info(
+            "site view loaded",
+            revision=loaded.revision,
+            release=loaded.release.release_id,
+            rules_revision=newest.revision,
+        )
 
     def _load_new_access(self) -> None:
         if self._site.rules_revision() == self._view.access.revision:

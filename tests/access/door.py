@@ -198,6 +198,7 @@ class Door:
     history: MemoryAccess = field(default_factory=MemoryAccess)
     lockdowns: tuple[Lockdown, ...] = ()
     fire_doors: frozenset[str] = frozenset()
+    revision: int = 0
     zone: tzinfo = UTC
 
     def __post_init__(self) -> None:
@@ -224,7 +225,7 @@ class Door:
         )
 
     def _access(self) -> AccessSnapshot:
-        return AccessSnapshot(0, self.policy, "d", self.people, self.lockdowns, self.fire_doors)
+        return AccessSnapshot(self.revision, self.policy, "d", self.people, self.lockdowns, self.fire_doors)
 
     def _read(self) -> list[Shown]:
         shown, self.shown = self.shown, []

@@ -1,5 +1,6 @@
 """Face, PIN and card at one door, with the rules: who gets in by what, and what is written of it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,12 +9,14 @@ import pytest
 from access.credentials import CREDENTIAL_S
 from access.hardware.simulated import LockEvent
 from access.memory_access import MemoryAccess
-from models.domain import CheckName, Contact, DoorInputs, LockState
+from models.domain import CheckName, Contact, DoorInputs, LockState, PersonId
+from models.errors import RegisterLockedError
 from models.events import DoorEvent
 from models.rules.factors import parse_way
 from models.rules.policy import (
     EVERY_DOOR,
     EVERYONE,
+    PassbackZone,
     Policy,
     Rule,
     Schedule,
@@ -21,7 +24,7 @@ from models.rules.policy import (
     UnlockTime,
     Window,
 )
-from models.rules.request import Lockdown, PersonAccess
+from models.rules.request import Lockdown, Passage, PersonAccess
 from tests.access.door import ADA, BOB, STRANGER, Door, Stand
 
 PINS = {ADA: ("4711", "4712"), BOB: ("9024", "")}
@@ -287,6 +290,62 @@ def test_the_pin_of_somebody_else_tells_nobody_apart() -> None:
     door.type("5831#")
     assert "granted" not in {event.outcome for event in watch(door, Stand(12), frames=20)}
     assert door.lock.unlocked_for_s == []
+
+
+def test_a_pin_that_is_taken_away_while_it_waits_for_the_face_opens_no_more() -> None:
+    door = door_with(rules("face+pin"))
+    door.type("4711#")
+    assert said(watch(door, frames=3)) == []  # whose PIN it is was looked up; the face is to come
+    del door.history.pins[ADA]
+    door.revision += 1  # as every change of a PIN does
+    events = watch(door, Stand(1))
+    assert "granted" not in [event.outcome for event in events]
+    assert ("denied", "wrong_pin") in said(events)
+
+
+class BusyAccess(MemoryAccess):
+    """A register that cannot take passages nor forget failures while `busy`."""
+
+    busy = False
+
+    def note_passages(self, person_id: PersonId, passages: Iterable[Passage]) -> None:
+        if self.busy:
+            raise RegisterLockedError("another program is writing: try again")
+        super().note_passages(person_id, passages)
+
+    def clear_failures(self, person_id: PersonId) -> None:
+        if self.busy:
+            raise RegisterLockedError("another program is writing: try again")
+        super().clear_failures(person_id)
+
+
+def test_what_the_contact_says_is_written_though_the_passage_has_to_wait_for_a_busy_register() -> None:
+    zone = PassbackZone("yard", frozenset({"front"}), frozenset())
+    history = BusyAccess()
+    door = Door(policy=rules("face", zones=(zone,)), history=history)
+    door.lock.set_inputs(DoorInputs(contact=Contact.CLOSED))
+    watch(door, frames=2)
+    watch(door, Stand(1))
+    history.busy = True
+    door.lock.set_inputs(DoorInputs(contact=Contact.OPEN))
+    assert ("notice", "entered") in said(watch(door, frames=3))
+    assert history.passages == {}
+    history.busy = False
+    watch(door, frames=1)
+    assert list(history.passages[ADA]) == ["yard"]
+
+
+def test_a_person_is_known_to_have_gone_in_though_their_failures_could_not_be_forgotten() -> None:
+    history = BusyAccess()
+    history.note_failure(ADA, datetime(2026, 1, 1, tzinfo=UTC))
+    door = Door(policy=rules("face"), history=history)
+    door.lock.set_inputs(DoorInputs(contact=Contact.CLOSED))
+    watch(door, frames=2)
+    history.busy = True
+    assert said(watch(door, Stand(1)))[:2] == LET_IN
+    door.lock.set_inputs(DoorInputs(contact=Contact.OPEN))
+    (entered,) = [event for event in watch(door, frames=3) if event.reason == "entered"]
+    assert entered.person_id == ADA
 
 
 def test_a_lockdown_begins_though_the_lock_does_not_answer_and_locks_when_it_does() -> None:
