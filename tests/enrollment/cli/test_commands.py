@@ -89,7 +89,9 @@ def test_from_enrolment_to_erasure(run: Run, home: Path, photo: Callable[[int, i
     assert run("enroll", "Ada", photo(1, 3), "--add", status=1)[-1]["error"] == "person_revoked"
     with open_site(load_settings(home)) as site:
         assert [site.register.person(one).name for one in site.view().gallery.people] == ["Grace"]
-    assert run("erase", "Ada") == [{"type": "erasure", "person_id": ada["person_id"]}]
+    (erased,) = run("erase", "Ada")
+    assert (erased["type"], erased["person_id"]) == ("erasure", ada["person_id"])
+    assert "/erasure\n" in erased["receipt"]
     assert [row["name"] for row in run("people")] == ["Grace"]
 
 

@@ -83,7 +83,7 @@ def test_withdrawing_recognition_asks_and_erases_the_person(
 ) -> None:
     out = doorward(home, "withdraw", *words, as_json=as_json, answer=answer)
     assert ("delete all that is kept of Ada for good?" in out) == (answer is not None)
-    assert ("erasure" in out) == as_json
+    assert ('"type": "erasure"' in out) == as_json
     with open_register(load_settings(home)) as register:
         assert len(register.people()) == left
 

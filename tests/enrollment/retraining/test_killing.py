@@ -43,4 +43,4 @@ def test_many_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
     assert sum(found["killed"].values()) >= 60
     assert set(found["killed"]) >= {stage.value for stage in Stage}
     # The active release changed in between: the kills met promotions at work.
-    assert found["moves"] >= 5
+    assert found["moves"] >= 2
