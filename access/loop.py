@@ -27,7 +27,7 @@ from access.record import (
 )
 from access.stages import Stopwatch
 from access.tracking import Track, Tracker
-from access.visit import Visit, choose
+from access.visit import Visit, check_in_time, choose
 from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
 from models.events import DoorEvent, NoticeReason
@@ -189,7 +189,7 @@ class DoorLoop:
         self.alone = decision, at_s
         event = self._append(credential_event(proof, decision, view, at=at, at_s=at_s, door=self._door))
         if isinstance(decision, Grant):
-            failure = self._unlock(event, decision, proof)
+            failure = self._unlock(event, decision, proof, at_s)
             self.alone = failure or decision, at_s
 
     def _judge_frame(self, frame: Frame, view: SiteView) -> None:
@@ -233,7 +233,8 @@ class DoorLoop:
             if isinstance(decision, Deny):
                 visit.reported.add(decision.reason)
             elif visit.proof is not None:  # written by now: only then may the lock move
-                failure = self._unlock(event, decision, visit.proof, visit)
+                newest_at_s = visit.evidence.newest_at_s
+                failure = self._unlock(event, decision, visit.proof, newest_at_s, visit)
                 if failure is not None:
                     visit.decision = failure
                     visit.reported.add(failure.reason)
@@ -274,15 +275,22 @@ class DoorLoop:
             return decision
 
     def _unlock(
-        self, event: DoorEvent, grant: Grant, proof: Proof, visit: Visit | None = None
+        self,
+        event: DoorEvent,
+        grant: Grant,
+        proof: Proof,
+        asked_at_s: float,
+        visit: Visit | None = None,
     ) -> Deny | None:
         """Act on a grant that was written, and write what became of it; why it failed, None if it did not."""
         if proof.duress:
             self._write_if_possible(duress_event(event))
         failure = None
         try:
+            now = self._clock.monotonic_s()
+            check_in_time(asked_at_s, now, self._limits)
             if visit is not None:
-                visit.start_cooldown(self._clock.monotonic_s(), self._limits)
+                visit.start_cooldown(now, self._limits)
             seconds = self._unlock_s * (LONGER if grant.longer else 1)
             self._lock.unlock(seconds, grant_id=event.event_id)
         except DoorwardError as error:

@@ -153,13 +153,7 @@ class Visit:
         return decision.reason not in PENDING and decision.reason not in self.reported
 
     def start_cooldown(self, now: float, limits: EvidenceLimits) -> None:
-        """Note that a grant was written: it is followed by a rest.
-
-        Raises:
-            RegisterError: writing it took so long that nobody knows who stands there by now.
-        """
-        if now - self.evidence.newest_at_s > limits.window_s:
-            raise RegisterError("the grant was written too late to act on it: is the disk slow or busy?")
+        """Note that a grant was written: it is followed by a rest."""
         self.cooling_until_s = now + limits.cooldown_s
         self.evidence.restart()
         self.reported.clear()
@@ -172,6 +166,12 @@ class Visit:
         """
         reported = bool(self.reported) or self.frames_seen < limits.min_frames
         return None if reported or not isinstance(self.decision, Deny) else self.decision
+
+
+def check_in_time(asked_at_s: float, now: float, limits: EvidenceLimits) -> None:
+    """Raise RegisterError when writing a grant took so long that nobody knows who stands there by now."""
+    if now - asked_at_s > limits.window_s:
+        raise RegisterError("the grant was written too late to act on it: is the disk slow or busy?")
 
 
 def choose(visits: Sequence[Visit], at_s: float, limits: EvidenceLimits) -> list[Visit]:

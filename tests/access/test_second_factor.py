@@ -382,3 +382,17 @@ def test_a_pin_of_a_third_person_opens_where_a_pin_alone_does_though_two_are_ali
     door.type("5831#")
     granted = [event for event in watch(door, Stand(12), frames=60) if event.outcome == "granted"]
     assert [(event.person_id, event.factors) for event in granted] == [(carol, ("pin",))]
+
+
+def test_a_card_whose_grant_is_written_too_late_opens_nothing() -> None:
+    door = door_with(rules("card"))
+    append = door.audit.append
+
+    def slow(event: DoorEvent) -> DoorEvent:
+        door.clock.sleep(2.0)
+        return append(event)
+
+    door.audit.append = slow  # type: ignore[method-assign]
+    door.card("1002")
+    assert said(watch(door, frames=1)) == [("granted", "recognised"), ("not_unlocked", "register_fault")]
+    assert door.lock.unlocked_for_s == []
