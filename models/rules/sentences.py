@@ -112,8 +112,9 @@ def _door_mode(saw: Saw, passed: bool, name: str) -> str:
                 "which may pass."
             )
         else:
-            who = each["bypass_group"] or "nobody"
-            sentences.append(f"{door} is locked down by {each['plan']}: only {who} may pass.")
+            group = each["bypass_group"]
+            who = f"only {group} may pass" if group else "nobody may pass"
+            sentences.append(f"{door} is locked down by {each['plan']}: {who}.")
     return " ".join(sentences) if sentences else f"{door} is locked down."
 
 
