@@ -286,11 +286,17 @@ def test_a_column_written_without_the_key_is_refused_as_the_page_says(
         assert NOTICED.index(who) <= NOTICED.index(expected[1]), (name, value, new)
 
 
+OTHER_KINDS = [5, -0.5, b"\xff\x00", "]", "", None]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("value", [5, -0.5, b"\xff\x00", "]", "", None])
+@pytest.mark.parametrize("value", OTHER_KINDS)
 def test_values_of_another_kind_are_typed_failures_too(scene: Path, tmp_path: Path, value: Any) -> None:
+    """Each column is given every second of the values: an odd column these, an even one those."""
     for number, name in enumerate(COLUMNS):
         table, column = name.split(".")
+        if number % 2 != OTHER_KINDS.index(value) % 2:
+            continue
         if UNNOTICED in COLUMNS[name] or name == "heads.checkpoint":
             continue
         home = Path(shutil.copytree(scene, tmp_path / str(number)))

@@ -38,9 +38,9 @@ def test_a_few_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_many_kills_leave_register_and_release_whole(tmp_path: Path) -> None:
-    found = kill(tmp_path / "home", times=80, seed=2)
+    found = kill(tmp_path / "home", times=56, seed=2)
     # A child that ended before its random moment came was not killed: more are started than needed.
-    assert sum(found["killed"].values()) >= 60
+    assert sum(found["killed"].values()) >= 42
     assert set(found["killed"]) >= {stage.value for stage in Stage}
     # The active release changed in between: the kills met promotions at work.
     assert found["moves"] >= 2

@@ -217,17 +217,17 @@ def test_two_processes_write_one_chain_without_a_gap(home: Home) -> None:
 # --- attacks ------------------------------------------------------------------------------------------------
 
 
-def flips(value: Any) -> Iterator[Any]:
-    """The value with each of its bytes changed in turn."""
+def flips(value: Any, step: int) -> Iterator[Any]:
+    """The value with each of its bytes changed in turn; with a step of 3 every third."""
     match value:
         case int():
             yield value + 1000
         case bytes():
-            for at in range(len(value)):
+            for at in range(0, len(value), step):
                 yield value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
             yield value + b"\0"
         case str():
-            for at in range(len(value)):
+            for at in range(0, len(value), step):
                 yield value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :]
             yield value + " "
     if value is not None:
@@ -246,7 +246,7 @@ def same_value(value: Any, other: Any) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["events", "sealed", "heads", "segments", "erasures", "site_keys"])
 def test_each_byte_that_is_flipped_is_found(home: Home, table: str) -> None:
-    """In every column of the first row and of the last: of a closed day, and of what is not closed yet."""
+    """In every column of the last row, which no closed day protects; of the first row every third."""
     tried = 0
     with home.open() as register, home.raw() as raw:
         columns = [name for _, name, *_ in raw.execute(f"PRAGMA table_info({table})")]
@@ -255,7 +255,7 @@ def test_each_byte_that_is_flipped_is_found(home: Home, table: str) -> None:
         for rowid in chosen:
             for column in columns:
                 (value,) = raw.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
-                for other in flips(value):
+                for other in flips(value, 1 if rowid == rowids[-1] else 3):
                     if column == "checkpoint" and table == "heads" and other is None:
                         continue  # a chain has none until the first is written: without it nothing is claimed
                     if table == "erasures" and same_value(value, other):
