@@ -18,6 +18,7 @@ from models.ports import Lock
 from tests.contracts.lock_benches import (
     ANSWER_S,
     Bench,
+    Can,
     GpioActiveLowBench,
     GpioBench,
     HttpBench,
@@ -29,7 +30,7 @@ from tests.contracts.lock_benches import (
     SimulatedBench,
 )
 
-BENCHES: dict[str, Callable[[Path], Bench]] = {
+BENCHES: dict[str, type[Bench]] = {
     "simulated": SimulatedBench,
     "gpio": GpioBench,
     "gpio active low": GpioActiveLowBench,
@@ -88,9 +89,10 @@ def comes_to(lock: Lock, state: LockState) -> bool:
     return eventually(lambda: lock.state() is state)
 
 
-def needs(bench: Bench, what: str) -> None:
-    if not getattr(bench.can, what):
-        pytest.skip(f"a bench of kind {bench.kind} cannot {what.replace('_', ' ')}")
+def benches_that(able: Callable[[Can], bool]) -> pytest.MarkDecorator:
+    """Runs a test with the benches whose hardware can do, or have, something."""
+    names = [name for name, bench in BENCHES.items() if able(bench.can)]
+    return pytest.mark.parametrize("bench", names, indirect=True)
 
 
 def test_every_lock_satisfies_the_protocol_and_starts_locked(lock: Lock, bench: Bench) -> None:
@@ -186,8 +188,8 @@ def test_hardware_that_dies_while_unlocked_is_locked_when_it_comes_back(lock: Lo
     assert not bench.is_unlocked()
 
 
+@benches_that(lambda can: can.get_stuck)
 def test_a_relay_that_does_not_move_is_an_error_and_not_a_grant(lock: Lock, bench: Bench) -> None:
-    needs(bench, "get_stuck")
     bench.get_stuck()
     with pytest.raises(LockError, match=r"though it was switched on|does not say that it has obeyed"):
         lock.unlock(1.0)
@@ -197,8 +199,8 @@ def test_a_relay_that_does_not_move_is_an_error_and_not_a_grant(lock: Lock, benc
 
 @pytest.mark.slow
 @pytest.mark.may_stay_unlocked
+@benches_that(lambda can: can.get_stuck)
 def test_a_relay_that_does_not_lock_again_is_not_called_locked(lock: Lock, bench: Bench) -> None:
-    needs(bench, "get_stuck")
     lock.unlock(60.0)
     bench.get_stuck()
     with pytest.raises(LockError):
@@ -209,8 +211,8 @@ def test_a_relay_that_does_not_lock_again_is_not_called_locked(lock: Lock, bench
 
 
 @pytest.mark.slow
+@benches_that(lambda can: can.be_late)
 def test_an_order_whose_answer_comes_too_late_is_an_error_and_is_undone(lock: Lock, bench: Bench) -> None:
-    needs(bench, "be_late")
     bench.be_late(ANSWER_S + 0.5)
     with pytest.raises(LockError):
         lock.unlock(60.0)
@@ -236,9 +238,8 @@ def test_each_input_is_told_apart(lock: Lock, bench: Bench) -> None:
             assert eventually(lambda expected=inputs: inputs_of(lock) == expected), (name, lock.inputs())
 
 
+@benches_that(lambda can: "fire" in can.inputs)
 def test_a_fire_alarm_is_seen_and_behind_the_driver_it_unlocks(lock: Lock, bench: Bench) -> None:
-    if "fire" not in bench.can.inputs:
-        pytest.skip(f"a fire alarm system cannot be wired to kind {bench.kind}")
     bench.set_inputs(DoorInputs(contact=Contact.CLOSED, fire=True))
     assert eventually(lambda: inputs_of(lock) == DoorInputs(contact=Contact.CLOSED, fire=True))
     if isinstance(lock, LockDriver):

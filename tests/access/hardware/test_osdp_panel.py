@@ -282,7 +282,8 @@ def test_orders_do_not_use_up_none(reader: OsdpPanel, panel: LibosdpPanel) -> No
     for number in range(200):
         panel.text(f"text {number}")
     assert becomes(lambda: reader.text() == "text 199")
-    assert sys.getrefcount(None) > before - 100
+    # Other threads change the count a little; 200 orders would take 200 or more.
+    assert sys.getrefcount(None) > before - 180
 
 
 @pytest.mark.parametrize("number", ["", "12a", "-1", "65536", "99999999", "123456789"])
