@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access import decision
+from access.decision import likely_people
 from access.evidence import Evidence
 from access.limits import EvidenceLimits
 from models.domain import (
@@ -200,3 +201,10 @@ def test_stale_evidence_never_opens(evidence: Evidence, age_s: float) -> None:
 @given(evidences, st.sampled_from([LockState.UNKNOWN, LockState.JAMMED]))
 def test_a_lock_that_cannot_move_is_never_unlocked(evidence: Evidence, state: LockState) -> None:
     assert isinstance(decide(replace(evidence, lock=state), LIMITS, THRESHOLD, 10.0), Deny)
+
+
+def test_only_people_at_or_above_the_threshold_are_likely() -> None:
+    assert likely_people(GOOD, THRESHOLD) == [ADA]
+    assert likely_people(replace(GOOD, result=found(0.8, 0.4)), THRESHOLD) == [ADA, BOB]
+    assert likely_people(replace(GOOD, result=found(0.3, 0.2)), THRESHOLD) == []
+    assert likely_people(replace(GOOD, result=None), THRESHOLD) == []
