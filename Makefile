@@ -58,7 +58,7 @@ endif
 
 test: lint types unit  ## Everything that must hold before a commit.
 
-quick: lint types weights  ## Under two minutes: lint, types, and the tests that take no network and no training.
+quick: lint types weights  ## In some four minutes: lint, types, and the tests that take no network and no training.
 	$(BIN)/python -m pytest -q -n $(or $(WORKERS),2) --dist loadgroup --no-cov -m "not slow and not browser and not shared"
 
 bench: $(BIN)/.ready weights  ## What is fast, what is small, against what: benchmarks/README.md.
