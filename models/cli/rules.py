@@ -90,7 +90,7 @@ def export_rules(
 
 @rules_app.command("history")
 def list_history(ctx: typer.Context) -> None:
-    """List all rules that were ever imported, the oldest first."""
+    """List the newest rules that were imported, the oldest first: the last ones are in force."""
     console = console_of(ctx)
     zone = console.settings.site.time_zone
     with open_register(console.settings) as register:

@@ -117,7 +117,7 @@ class AccessRules(RegisterBase):
             return policies.newest_policy(session)
 
     def policy_history(self) -> list[PolicyVersion]:
-        """Return all rules that were ever imported, oldest first."""
+        """Return the rules in force and the newest of the earlier ones (`policies.KEPT`), oldest first."""
         with self._connection.reading() as session:
             return policies.all_policies(session)
 

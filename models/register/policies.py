@@ -13,6 +13,9 @@ from models.register.session import RegisterSession, table_of
 from models.rules.document import digest, policy_from_record, policy_record
 from models.rules.policy import OPEN_SITE, Policy
 
+KEPT = 20
+"""So many of the newest rules are kept: all of them are read whenever a door learns of new ones."""
+
 
 def policy_digest(policy: Policy) -> str:
     """Return the digest of a policy with the time zone data of this machine."""
@@ -26,7 +29,7 @@ def newest_policy(session: RegisterSession) -> Policy:
 
 
 def insert_policy(session: RegisterSession, policy: Policy, at: datetime) -> PolicyVersion:
-    """Store rules, which are in force from then on.
+    """Store rules, which are in force from then on; of the earlier ones the newest `KEPT` - 1 are kept.
 
     Raises:
         RulesError: names in them do not fit together, so that no door could read them.
@@ -36,6 +39,7 @@ def insert_policy(session: RegisterSession, policy: Policy, at: datetime) -> Pol
     row = PolicyRow(document=document, digest=policy_digest(policy), created_at=at)
     session.add(row)
     session.flush()
+    session.delete_rows(PolicyRow, PolicyRow.id <= row.id - KEPT)
     return PolicyVersion(row.id, policy, row.digest, at)
 
 

@@ -18,6 +18,7 @@ from models.errors import (
 )
 from models.register.access_records import OrderKind, PinKind
 from models.register.person_access import NO_SETTINGS
+from models.register.policies import KEPT
 from models.register.records import Change, PersonStatus
 from models.register.register import Register
 from models.register.schema import PersonRow
@@ -361,3 +362,12 @@ def test_the_rules_of_ten_thousand_people_are_read_in_time_and_a_decision_costs_
     assert len(register.access_snapshot().people) == 10_001
     assert time.perf_counter() - started_s < 20
     assert decision_s() < 20 * before_s + 5
+
+
+def test_only_the_newest_rules_are_kept(register: Register) -> None:
+    for number in range(KEPT + 5):
+        register.set_policy(Policy(groups=frozenset({f"group-{number}"})))
+    kept = [version.policy.groups for version in register.policy_history()]
+    assert kept == [frozenset({f"group-{number}"}) for number in range(5, KEPT + 5)]
+    assert register.policy().groups == {f"group-{KEPT + 4}"}
+    assert register.access_snapshot().policy.groups == {f"group-{KEPT + 4}"}
