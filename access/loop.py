@@ -17,9 +17,9 @@ from access.limits import EvidenceLimits
 from access.observation import FACE_ERRORS, Check, Observation, embed, observe
 from access.record import (
     Audit,
+    alarm_event,
     credential_event,
     decision_event,
-    duress_event,
     fault_event,
     not_written,
     notice_event,
@@ -30,7 +30,7 @@ from access.tracking import Track, Tracker
 from access.visit import Visit, check_in_time, choose
 from models.domain import Decision, Deny, DenyReason, Frame, Grant, PersonId, Shown
 from models.errors import DoorwardError, RegisterError, StaleFrameError
-from models.events import DoorEvent, NoticeReason
+from models.events import AlarmReason, DoorEvent, NoticeReason
 from models.ports import Clock
 from models.rules.door_mode import DoorMode
 from models.rules.request import Verdict
@@ -284,7 +284,9 @@ class DoorLoop:
     ) -> Deny | None:
         """Act on a grant that was written, and write what became of it; why it failed, None if it did not."""
         if proof.duress:
-            self._write_if_possible(duress_event(event))
+            self._write_if_possible(alarm_event(event, AlarmReason.DURESS))
+        if DenyReason.ANTI_PASSBACK in proof.verdict.notes:
+            self._write_if_possible(alarm_event(event, AlarmReason.ENTERED_TWICE))
         failure = None
         try:
             now = self._clock.monotonic_s()

@@ -96,18 +96,18 @@ def credential_event(
     )
 
 
-def duress_event(grant: DoorEvent) -> DoorEvent:
-    """The silent alarm of a person who was let in by the PIN that says they are forced to."""
+def alarm_event(grant: DoorEvent, reason: AlarmReason) -> DoorEvent:
+    """The alarm that a grant gives rise to: duress, which is silent, or a second entry into a zone."""
     return DoorEvent(
         at=grant.at,
         door=grant.door,
         clip_s=grant.clip_s,
         track=grant.track,
         outcome="alarm",
-        reason=AlarmReason.DURESS,
+        reason=reason,
         person_id=grant.person_id,
         intent_id=grant.event_id,
-        silent=True,
+        silent=reason is AlarmReason.DURESS,
     )
 
 

@@ -16,6 +16,7 @@ from models.rules.factors import parse_way
 from models.rules.policy import (
     EVERY_DOOR,
     EVERYONE,
+    PassbackMode,
     PassbackZone,
     Policy,
     Rule,
@@ -396,3 +397,19 @@ def test_a_card_whose_grant_is_written_too_late_opens_nothing() -> None:
     door.card("1002")
     assert said(watch(door, frames=1)) == [("granted", "recognised"), ("not_unlocked", "register_fault")]
     assert door.lock.unlocked_for_s == []
+
+
+@pytest.mark.parametrize("mode", [PassbackMode.SOFT, PassbackMode.HARD])
+def test_a_second_entry_is_noted_in_a_soft_zone_and_refused_in_a_hard_one(mode: PassbackMode) -> None:
+    zone = PassbackZone("inside", frozenset({"front"}), frozenset({"back"}), mode=mode)
+    door = door_with(rules("face", zones=(zone,)))
+    assert said(watch(door, Stand(1))) == LET_IN
+    watch(door, frames=30)
+    door.clock.sleep(60)
+    events = watch(door, Stand(1))
+    if mode is PassbackMode.HARD:
+        assert said(events) == [("denied", "anti_passback")]
+        return
+    granted, alarm, _ = events
+    assert said(events) == [LET_IN[0], ("alarm", "entered_twice"), LET_IN[1]]
+    assert (alarm.intent_id, alarm.person_id, alarm.silent) == (granted.event_id, ADA, False)
